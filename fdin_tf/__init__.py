@@ -1,0 +1,5 @@
+"""Facial traits from videos of facial expressions, and why."""
+
+from fdin_tf.version import __version__
+
+__all__ = ["__version__"]
