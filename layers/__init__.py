@@ -1,0 +1,17 @@
+"""Keras layers of the facial trait networks; importing registers them all."""
+
+from layers.frame_encoder import FrameEncoder
+from layers.location_embed import LocationEmbed
+from layers.pairwise_relation import PairwiseRelation
+from layers.region_split import RegionSplit
+from layers.relational_importance import RelationalImportance
+from layers.sequence_lstm import SequenceLSTM
+
+__all__ = [
+    "FrameEncoder",
+    "LocationEmbed",
+    "PairwiseRelation",
+    "RegionSplit",
+    "RelationalImportance",
+    "SequenceLSTM",
+]

@@ -1,0 +1,105 @@
+"""Importance of every relation between two facial regions."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="fdin_tf")
+class RelationalImportance(keras.layers.Layer):
+    """Softmax importance of each relation, taken over all region pairs.
+
+    For the relation `r_ij` of the regions `i` and `j`:
+
+        lambda_ij = exp(W_ij r_ij + b_ij) / sum_kl exp(W_kl r_kl + b_kl)
+
+    Every pair owns its `W_ij` and `b_ij`, so pair `p` must mean the same two
+    regions in every batch. Masking is not supported.
+
+    Args:
+        kernel_initializer: Initializer of the weights `W`.
+        bias_initializer: Initializer of the biases `b`.
+        kernel_regularizer: Optional regularizer of the weights `W`.
+        **kwargs: Base layer arguments, such as `name` and `dtype`.
+
+    Call arguments:
+        relations: Float tensor of shape `(batch, pairs, features)`. `batch`
+            may be unknown; `pairs` and `features` may not.
+
+    Returns:
+        Float32 tensor of shape `(batch, pairs)`. No unit; each row sums to 1.
+
+    Raises:
+        ValueError: If the input has not rank 3, if `pairs` or `features` is
+            unknown, or if either differs from the shape at build time.
+
+    Example:
+
+    >>> relations = keras.Input(shape=(36, 64))  # 9 regions give 36 pairs
+    >>> RelationalImportance()(relations).shape
+    (None, 36)
+
+    Reference:
+    - [Kim and Ro, ECCV 2018](https://arxiv.org/abs/1711.10688), definition of
+      the relational importance `lambda_ij`.
+    """
+
+    def __init__(
+        self,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.input_spec = keras.layers.InputSpec(ndim=3)
+
+    def build(self, input_shape):
+        _, pairs, features = input_shape
+        if pairs is None or features is None:
+            raise ValueError(
+                "`RelationalImportance` owns one weight vector per pair, so "
+                "`pairs` and `features` must be known when it is built. "
+                f"Received: input_shape={input_shape}"
+            )
+        # Column p is W of pair p: initializers then read fan_in = features.
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(features, pairs),
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+        )
+        self.bias = self.add_weight(
+            name="bias", shape=(pairs,), initializer=self.bias_initializer
+        )
+        self.input_spec = keras.layers.InputSpec(
+            ndim=3, axes={1: pairs, 2: features}
+        )
+
+    def call(self, relations):
+        scores = ops.einsum("bpf,fp->bp", relations, self.kernel) + self.bias
+        # Half precision would let the row sums drift by a thousandth.
+        return ops.softmax(ops.cast(scores, "float32"), axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape[:-1])
+
+    def compute_output_spec(self, relations):
+        shape = self.compute_output_shape(relations.shape)
+        return keras.KerasTensor(shape, dtype="float32")
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "kernel_initializer": keras.initializers.serialize(
+                self.kernel_initializer
+            ),
+            "bias_initializer": keras.initializers.serialize(
+                self.bias_initializer
+            ),
+            "kernel_regularizer": keras.regularizers.serialize(
+                self.kernel_regularizer
+            ),
+        }

@@ -1,0 +1,193 @@
+"""FrameEncoder: chunks that nobody notices, uint8, memory, its errors."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from layers import FrameEncoder
+from tests.layer_checks import check_layer
+
+FRAME = (6, 8, 3)
+
+
+@pytest.fixture
+def encoder():
+    """A convolution and a pooling: (6, 8, 3) to (3, 4, 5)."""
+    return keras.Sequential(
+        [
+            keras.Input(FRAME),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Conv2D(5, 3, padding="same", activation="tanh"),
+            keras.layers.AveragePooling2D(2),
+        ]
+    )
+
+
+def random_frames(*leading, dtype="uint8"):
+    rng = np.random.default_rng(seed=0)
+    return rng.integers(0, 256, size=(*leading, *FRAME)).astype(dtype)
+
+
+@pytest.mark.parametrize("input_dtype", ["uint8", "float32"])
+def test_layer_contract(encoder, input_dtype, tmp_path):
+    check_layer(
+        FrameEncoder,
+        init_kwargs={"encoder": encoder, "chunk_size": 3},
+        input_shape=(2, 5, *FRAME),
+        output_shape=(2, 5, 3, 4, 5),
+        weight_shapes={"kernel": (3, 3, 3, 5), "bias": (5,)},
+        unknown_axes=(0, 1),
+        input_dtype=input_dtype,
+        tmp_path=tmp_path,
+    )
+
+
+@pytest.mark.parametrize("chunk_size", [1, 2, 3, 7, 9, 10, 11, 64])
+def test_features_are_those_of_the_encoder_alone(encoder, chunk_size):
+    """One frame at a time is the slow and literal way."""
+    frames = random_frames(2, 5)
+    features = FrameEncoder(encoder, chunk_size)(frames)
+    for clip in range(2):
+        for frame in range(5):
+            alone = encoder(frames[clip, frame][None].astype("float32"))
+            np.testing.assert_allclose(
+                features[clip, frame], alone[0], rtol=1e-5, atol=1e-6
+            )
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Witness(keras.layers.Layer):
+    """Hands on its input and keeps how many it saw at once."""
+
+    def call(self, frames):
+        def note(array):
+            self.sizes.append(array.shape[0])
+            return array
+
+        tf.py_function(note, [frames], frames.dtype)
+        return frames
+
+
+@pytest.mark.parametrize("num_frames", [0, 1, 7, 8, 9, 16, 17, 50])
+def test_no_chunk_is_larger_than_allowed_nor_much_smaller(num_frames):
+    witness = Witness()
+    witness.sizes = []
+    witness_model = keras.Sequential([keras.Input(FRAME), witness])
+    layer = FrameEncoder(witness_model, chunk_size=8)
+    witness.sizes.clear()
+    features = layer(random_frames(1, num_frames))
+    assert features.shape == (1, num_frames, *FRAME)
+    sizes = witness.sizes
+    assert all(1 <= size <= 8 for size in sizes)
+    assert 0 < sum(sizes) - num_frames <= len(sizes)  # little padding
+    assert len(sizes) == num_frames // 8 + 1
+
+
+def test_the_whole_clip_never_becomes_floats(encoder):
+    layer = FrameEncoder(encoder, chunk_size=3)
+    run = tf.function(layer).get_concrete_function(
+        tf.TensorSpec((1, 10, *FRAME), "uint8")
+    )
+    float_sizes = [
+        tensor.shape.num_elements()
+        for operation in run.graph.get_operations()
+        for tensor in operation.outputs
+        if tensor.dtype.is_floating and tensor.shape.rank is not None
+    ]
+    assert max(float_sizes) < 10 * np.prod(FRAME)
+
+
+@pytest.mark.parametrize("leading", [(2, 0), (0, 5), (0, 0)])
+def test_no_frame_gives_no_features(encoder, leading):
+    layer = FrameEncoder(encoder)
+    run = tf.function(
+        layer, input_signature=[tf.TensorSpec((None, None, *FRAME), "uint8")]
+    )
+    for call in (layer, run):
+        assert call(random_frames(*leading)).shape == (*leading, 3, 4, 5)
+
+
+def test_saved_model_takes_any_batch_and_length(encoder, tmp_path):
+    frames = keras.Input((None, *FRAME), dtype="uint8")
+    model = keras.Model(frames, FrameEncoder(encoder, chunk_size=4)(frames))
+    model.export(tmp_path / "export", verbose=False)
+    loaded = tf.saved_model.load(tmp_path / "export")
+    for leading in [(1, 3), (2, 5), (3, 0), (4, 4)]:
+        clips = random_frames(*leading)
+        np.testing.assert_allclose(
+            loaded.serve(clips), model(clips), rtol=1e-5, atol=1e-6
+        )
+
+
+def test_gradient_of_the_encoder_is_that_of_all_frames_at_once(encoder):
+    frames = random_frames(2, 5, dtype="float32")
+    layer = FrameEncoder(encoder, chunk_size=3)
+
+    @tf.function
+    def chunked():
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(layer(frames) ** 2)
+        return tape.gradient(loss, [w.value for w in encoder.weights])
+
+    with tf.GradientTape() as tape:
+        at_once = encoder(frames.reshape(10, *FRAME))
+        loss = tf.reduce_sum(at_once**2)
+    expected = tape.gradient(loss, [w.value for w in encoder.weights])
+    for gradient, e in zip(chunked(), expected):
+        np.testing.assert_allclose(gradient, e, rtol=1e-4, atol=1e-4)
+
+
+def test_frozen_encoder_has_no_trainable_weights(encoder):
+    encoder.trainable = False
+    layer = FrameEncoder(encoder)
+    layer(random_frames(1, 2))
+    assert layer.trainable_weights == []
+    assert len(layer.weights) == 2
+
+
+def test_encoder_keeps_its_own_precision(encoder):
+    """A float32 encoder stays one in a half-precision model."""
+    frames = random_frames(1, 4)
+    features = FrameEncoder(encoder, dtype="mixed_bfloat16")(frames)
+    assert features.dtype == "bfloat16"
+    expected = tf.cast(encoder(frames[0].astype("float32")), "bfloat16")
+    np.testing.assert_array_equal(
+        tf.cast(features[0], "float32"), tf.cast(expected, "float32")
+    )
+
+
+def test_encoder_must_be_a_model():
+    with pytest.raises(
+        ValueError, match=r"must be a Keras model. Received: encoder='vgg'"
+    ):
+        FrameEncoder("vgg")
+
+
+@pytest.mark.parametrize("chunk_size", [0, -1, 2.5])
+def test_chunk_size_must_be_a_positive_integer(encoder, chunk_size):
+    with pytest.raises(
+        ValueError, match=r"positive integer. Received: chunk_size="
+    ):
+        FrameEncoder(encoder, chunk_size)
+
+
+def test_frames_of_another_size_are_an_error(encoder):
+    frames = np.zeros((1, 2, 6, 6, 3), "uint8")
+    with pytest.raises(
+        ValueError, match=r"takes frames of shape \(6, 8, 3\). Received:"
+    ):
+        FrameEncoder(encoder)(frames)
+
+
+def test_encoder_without_a_map_is_an_error(encoder):
+    flat = keras.Sequential([encoder, keras.layers.Flatten()])
+    with pytest.raises(
+        ValueError, match=r"must give feature maps .*Received: output_shape="
+    ):
+        FrameEncoder(flat)(random_frames(1, 2))
+
+
+def test_another_rank_is_an_error(encoder):
+    with pytest.raises(ValueError, match="expected ndim=5, found ndim=4"):
+        FrameEncoder(encoder)(random_frames(2))
