@@ -1,0 +1,1 @@
+"""From files to tf.data: clips, folds, encoded frames, batches."""

@@ -1,0 +1,185 @@
+"""The clip table: one row per video of one expression of one subject."""
+
+from pathlib import Path
+
+import pandas as pd
+import pandera.pandas as pa
+
+TARGET_CLASSES = {
+    "gender": ("female", "male"),
+    "spontaneity": ("posed", "spontaneous"),
+}
+
+_COLUMNS = {
+    "clip_id": pa.Column(str, pa.Check.str_length(min_value=1), unique=True),
+    "path": pa.Column(str, pa.Check.str_length(min_value=1)),
+    "subject": pa.Column(str, pa.Check.str_length(min_value=1)),
+    "age": pa.Column(float, pa.Check.in_range(0, 120), nullable=True),
+    "gender": pa.Column(
+        str, pa.Check.isin(TARGET_CLASSES["gender"]), nullable=True
+    ),
+    "spontaneity": pa.Column(
+        str, pa.Check.isin(TARGET_CLASSES["spontaneity"]), nullable=True
+    ),
+    "database": pa.Column(str, pa.Check.str_length(min_value=1)),
+}
+_FOLD = {"fold": pa.Column(int, pa.Check.ge(0), required=False)}
+CLIP_SCHEMA = pa.DataFrameSchema({**_COLUMNS, **_FOLD})
+
+_EXPECTED = {
+    "clip_id": "a clip id that no other row has",
+    "path": "the path of a video",
+    "subject": "a subject code",
+    "age": "years from 0 to 120, or nothing",
+    "gender": "female, male, or nothing",
+    "spontaneity": "posed, spontaneous, or nothing",
+    "database": "the name of a database",
+    "fold": "the number of the test fold, from 0",
+}
+
+
+def read_clip_table(path):
+    """Reads a clip table from a CSV file.
+
+    Args:
+        path: CSV file with the columns `clip_id`, `path` (of the video,
+            relative to the CSV file or absolute), `subject`, `age` (years),
+            `gender` (`female`, `male`), `spontaneity` (`posed`,
+            `spontaneous`), `database` and, optionally, `fold` (the integer of
+            the test fold). Age, gender and spontaneity may be left empty.
+            Further columns are kept.
+
+    Returns:
+        A checked DataFrame, one row per clip, with absolute video paths.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is no table or a cell is not valid; the
+            message names the file, the line and the column.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"Expected a CSV file with the clip table. Received: path={path}"
+        )
+    try:
+        table = pd.read_csv(
+            path, dtype=str, skipinitialspace=True, skip_blank_lines=False
+        )
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError) as e:
+        raise ValueError(f"{path} cannot be read as a CSV table: {e}") from e
+    table = check_clips(table, source=str(path), first_line=2)
+    table["path"] = [
+        str((path.parent / video).resolve()) for video in table["path"]
+    ]
+    return table
+
+
+def check_clips(table, source="the clip table", first_line=None):
+    """Checks and completes a clip table.
+
+    Args:
+        table: DataFrame with the columns of `read_clip_table`.
+        source: What a message calls the table.
+        first_line: Line number of the first row in its file; messages then
+            count lines, otherwise rows from 0.
+
+    Returns:
+        A copy with strings stripped, `age` as float (years) and `fold` as
+        integer, indexed from 0.
+
+    Raises:
+        ValueError: If a column is missing, the table is empty or a cell is
+            not valid: the first bad cell is named by line and column.
+
+    Example:
+
+    >>> check_clips(pd.DataFrame({
+    ...     "clip_id": ["a"], "path": ["a.mp4"], "subject": ["1"],
+    ...     "age": ["31"], "gender": ["female"], "spontaneity": ["posed"],
+    ...     "database": ["mine"]})).age.item()
+    31.0
+    """
+    missing = [name for name in _COLUMNS if name not in table]
+    if missing:
+        raise ValueError(
+            f"{source}: expected the columns {', '.join(_COLUMNS)}. Missing: "
+            f"{', '.join(missing)}. Received: columns={list(table)}"
+        )
+    if table.empty:
+        raise ValueError(f"{source}: expected at least one clip, found none.")
+    table = table.reset_index(drop=True).copy()
+    for name in [*_COLUMNS, *_FOLD]:
+        if name not in table:
+            continue
+        if name in ("age", "fold"):
+            table[name] = _as_numbers(table[name], name, source, first_line)
+        else:
+            table[name] = _as_text(table[name])
+    try:
+        return CLIP_SCHEMA.validate(table, lazy=True)
+    except pa.errors.SchemaErrors as error:
+        cases = error.failure_cases
+        cases = cases[cases["index"].notna()]
+        if cases.empty:  # not a cell: the table as a whole does not fit
+            raise ValueError(f"{source}: {error}") from error
+        # The later of two equal clip ids is the one to mend.
+        bad = cases.groupby("column", sort=False).last().reset_index()
+        bad = bad.sort_values("index", kind="stable").iloc[0]
+        _refuse(bad["column"], bad["index"], table, source, first_line)
+
+
+def require_target(clips, target, source="the clip table"):
+    """Checks that every clip has a label for what is to be estimated.
+
+    Raises:
+        ValueError: If a clip has no label, or if a class target has only
+            one class.
+    """
+    unlabelled = clips[clips[target].isna()]
+    if len(unlabelled):
+        raise ValueError(
+            f"{source}: expected `{target}` for every clip; {len(unlabelled)} "
+            f"have none. Received: clip_id={unlabelled.clip_id.iloc[0]!r}"
+        )
+    if target in TARGET_CLASSES and clips[target].nunique() < 2:
+        raise ValueError(
+            f"{source}: expected clips of both classes of `{target}`. "
+            f"Received: only {clips[target].iloc[0]!r}"
+        )
+
+
+def _as_text(column):
+    text = column.astype("string").str.strip()
+    return text.mask(text == "").astype(object).where(text.notna(), None)
+
+
+def _as_numbers(column, name, source, first_line):
+    numbers = pd.to_numeric(column, errors="coerce")
+    text = _as_text(column)
+    bad = (numbers.isna() & text.notna()).to_numpy().nonzero()[0]
+    if len(bad):
+        _refuse(name, bad[0], {name: text}, source, first_line)
+    if name == "age":
+        return numbers.astype(float)
+    bad = (numbers.isna() | (numbers % 1 != 0)).to_numpy().nonzero()[0]
+    if len(bad):
+        _refuse(name, bad[0], {name: text}, source, first_line)
+    return numbers.astype(int)
+
+
+def _refuse(column, row, table, source, first_line):
+    """Raises the error about one cell."""
+    row = int(row)
+    place = f"row {row}" if first_line is None else f"line {row + first_line}"
+    value = table[column][row]
+    also = ""
+    if column == "clip_id" and value is not None:
+        first = int((table[column] == value).to_numpy().argmax())
+        if first != row:
+            other = first if first_line is None else first + first_line
+            also = f" (first in {place.split()[0]} {other})"
+    raise ValueError(
+        f"{source}, {place}, column `{column}`: expected "
+        f"{_EXPECTED[column]}. Received: {value!r}{also}"
+    )

@@ -1,0 +1,59 @@
+"""Where clips come from: a clip table, a database folder, embedded clips."""
+
+from pathlib import Path
+
+from fdin_tf.data.cache import default_cache_dir
+from fdin_tf.data.clips import read_clip_table
+from fdin_tf.data.synthetic import SYNTHETIC_SETS
+from fdin_tf.data.synthetic import make_synthetic
+from fdin_tf.data.uva_nemo import load_uva_nemo
+from fdin_tf.progress import progress_bar
+
+
+def load_clips(source=None, embedded="natural", cache_dir=None):
+    """Clip table of what the user points at, or of the embedded clips.
+
+    Args:
+        source: A CSV file with a clip table, or a folder in the layout of the
+            UvA-NEMO Smile database; None for the embedded synthetic clips,
+            which are drawn at the first use.
+        embedded: Name of an embedded set, see `SYNTHETIC_SETS`.
+        cache_dir: Folder that the embedded clips are drawn to; None for the
+            user's cache folder.
+
+    Returns:
+        The clip table, see `read_clip_table`.
+
+    Raises:
+        FileNotFoundError: If there is no such file or folder.
+        ValueError: If something in it is not valid.
+    """
+    if source is None:
+        return load_uva_nemo(embedded_clips(embedded, cache_dir))
+    if Path(source).is_file():
+        return read_clip_table(source)
+    return load_uva_nemo(source)
+
+
+def embedded_clips(name="natural", cache_dir=None):
+    """Folder of an embedded set; draws what is missing, with a progress bar.
+
+    Raises:
+        ValueError: If there is no set of that name.
+    """
+    if name not in SYNTHETIC_SETS:
+        raise ValueError(
+            f"Expected an embedded set of {', '.join(SYNTHETIC_SETS)}. "
+            f"Received: embedded={name!r}"
+        )
+    folder = Path(cache_dir or default_cache_dir()) / "embedded" / name
+    with progress_bar() as bar:
+        task = bar.add_task("Embedded clips", total=None, note="")
+        make_synthetic(
+            folder,
+            SYNTHETIC_SETS[name],
+            progress=lambda done, total: bar.update(
+                task, completed=done, total=total
+            ),
+        )
+    return folder

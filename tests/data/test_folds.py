@@ -1,0 +1,210 @@
+"""Folds: nobody is on both sides, everybody is tested once."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from fdin_tf.data.folds import PARTS
+from fdin_tf.data.folds import Fold
+from fdin_tf.data.folds import check_folds
+from fdin_tf.data.folds import fold_table
+from fdin_tf.data.folds import load_folds
+from fdin_tf.data.folds import make_folds
+
+
+def make_clips(num_subjects, seed=0):
+    rng = np.random.default_rng(seed)
+    rows = []
+    for subject in range(num_subjects):
+        age = float(rng.integers(8, 77))
+        for take in range(rng.integers(1, 5)):
+            kind = ("posed", "spontaneous")[take % 2]
+            rows.append((f"{subject:03d}_{kind}_{take}", f"{subject:03d}",
+                         age, kind))  # fmt: skip
+    return pd.DataFrame(rows, columns=["clip_id", "subject", "age",
+                                       "spontaneity"])  # fmt: skip
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    num_subjects=st.integers(5, 60),
+    num_folds=st.integers(2, 10),
+    seed=st.integers(0, 2**31 - 2),
+)
+def test_nobody_is_in_two_parts_and_everybody_is_tested(
+    num_subjects, num_folds, seed
+):
+    clips = make_clips(num_subjects, seed)
+    num_folds = min(num_folds, num_subjects - 2)
+    folds = make_folds(clips, num_folds, seed)
+    subject = clips.set_index("clip_id").subject
+    assert len(folds) == num_folds
+    for fold in folds:
+        parts = [set(subject[list(getattr(fold, part))]) for part in PARTS]
+        assert all(parts)
+        assert sum(map(len, parts)) == len(set.union(*parts)) == num_subjects
+    tested = [clip_id for fold in folds for clip_id in fold.test]
+    assert sorted(tested) == sorted(clips.clip_id)
+
+
+def test_ages_are_alike_in_all_folds():
+    clips = make_clips(200)
+    means = [
+        clips[clips.clip_id.isin(fold.test)].age.mean()
+        for fold in make_folds(clips, 10)
+    ]
+    # Without strata the means of 20 subjects would spread by about 4.5 years.
+    assert np.std(means) < 3
+
+
+def test_the_seed_decides():
+    clips = make_clips(30)
+    assert make_folds(clips, 5, seed=1) == make_folds(clips, 5, seed=1)
+    assert make_folds(clips, 5, seed=1) != make_folds(clips, 5, seed=2)
+
+
+@pytest.mark.parametrize("num_folds", [0, 1, 10, 99])
+def test_an_impossible_number_of_folds_is_refused(num_folds):
+    with pytest.raises(ValueError, match=rf"num_folds={num_folds}"):
+        make_folds(make_clips(10), num_folds)
+
+
+def test_a_column_of_the_clip_table_decides():
+    clips = make_clips(12)
+    clips["fold"] = pd.factorize(clips.subject)[0] % 3
+    folds, origin = load_folds(clips)
+    assert "column" in origin
+    for fold in folds:
+        assert set(fold.test) == set(clips.clip_id[clips.fold == fold.number])
+
+
+def test_a_column_that_splits_a_subject_is_refused():
+    clips = make_clips(12)
+    clips["fold"] = np.arange(len(clips)) % 3
+    with pytest.raises(ValueError, match="every subject in one part"):
+        load_folds(clips)
+
+
+def test_a_csv_file_decides(tmp_path):
+    clips = make_clips(12)
+    number = pd.factorize(clips.subject)[0] % 4
+    path = tmp_path / "folds.csv"
+    pd.DataFrame({"video": clips.clip_id + ".mp4", "fold": number}).to_csv(
+        path, index=False
+    )
+    folds, origin = load_folds(clips, path)
+    assert str(path) in origin
+    assert [f.number for f in folds] == [0, 1, 2, 3]
+    assert set(folds[1].test) == set(clips.clip_id[number == 1])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("clip_id,part\na,0\n", "expected the columns"),
+        ("clip_id,fold\n000_posed_0,one\n", "line 2, column `fold`.*'one'"),
+        ("clip_id,fold\n000_posed_0,1\n000_posed_0,2\n", "line 3.*in 1 and 2"),
+        ("clip_id,fold\n000_posed_0,1\n", "a fold for every clip"),
+    ],
+)
+def test_a_csv_file_that_does_not_fit_is_refused(tmp_path, text, message):
+    path = tmp_path / "folds.csv"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        load_folds(make_clips(5), path)
+
+
+def write_json_folds(folder, clips, num_folds=3):
+    code = {"posed": 0, "spontaneous": 1}
+    number = pd.factorize(clips.subject)[0] % num_folds
+    labels = dict(zip(clips.clip_id, clips.spontaneity.map(code)))
+    for k in range(num_folds):
+        (folder / str(k + 1)).mkdir(parents=True)
+        for part, chosen in (("test", number == k), ("train", number != k)):
+            of_part = {c: int(labels[c]) for c in clips.clip_id[chosen]}
+            (folder / str(k + 1) / f"{part}.json").write_text(
+                json.dumps(of_part)
+            )
+    return number
+
+
+def test_public_json_lists_decide(tmp_path):
+    clips = make_clips(12)
+    number = write_json_folds(tmp_path / "labels", clips)
+    folds, origin = load_folds(clips, tmp_path / "labels")
+    assert "JSON" in origin
+    for k, fold in enumerate(folds):
+        assert set(fold.test) == set(clips.clip_id[number == k])
+
+
+def change_json(path, change):
+    labels = json.loads(path.read_text())
+    path.write_text(json.dumps(change(labels)))
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("1/test.json", lambda x: [*x], "a dict from clip id"),
+        ("1/test.json", lambda x: {**x, next(iter(x)): 1 - x[next(iter(x))]},
+         "the smile type of the clip table"),
+        ("1/test.json", lambda x: dict(list(x.items())[1:]),
+         "a fold for every clip"),
+        ("2/test.json", lambda x: {**x, "000_posed_0": 0}, "in one test list"),
+        ("1/train.json", lambda x: {**x, "000_posed_0": 0}, "in both lists"),
+    ],
+)  # fmt: skip
+def test_json_lists_that_do_not_fit_are_refused(
+    tmp_path, name, change, message
+):
+    clips = make_clips(12)
+    write_json_folds(tmp_path, clips)
+    change_json(tmp_path / name, change)
+    with pytest.raises(ValueError, match=message):
+        load_folds(clips, tmp_path)
+
+
+def test_json_that_is_broken_is_refused(tmp_path):
+    clips = make_clips(12)
+    write_json_folds(tmp_path, clips)
+    (tmp_path / "1" / "test.json").write_text("{")
+    with pytest.raises(ValueError, match="not valid JSON"):
+        load_folds(clips, tmp_path)
+
+
+def test_an_empty_folder_and_no_file_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="Expected folders 1, 2"):
+        load_folds(make_clips(5), tmp_path)
+    with pytest.raises(FileNotFoundError, match="folds=.*none"):
+        load_folds(make_clips(5), tmp_path / "none")
+
+
+CLIPS = pd.DataFrame({"clip_id": list("abcd"), "subject": list("1123")})
+
+
+@pytest.mark.parametrize(
+    ("fold", "message"),
+    [
+        (Fold(0, ("a",), ("c",), ("b", "d")),
+         r"subject='1' in train \(a\) and test \(b\) of fold 0"),
+        (Fold(0, ("a", "b"), (), ("c", "d")), "no valid clip in fold 0"),
+        (Fold(0, ("a", "b"), ("c",), ("x",)), "clip_id='x'"),
+        (Fold(0, ("a", "b"), ("c",), ("d", "d")), "'d' twice"),
+        (Fold(0, ("a", "b"), ("c",), ("d",)), "'a' never"),
+    ],
+)  # fmt: skip
+def test_a_leak_is_refused(fold, message):
+    with pytest.raises(ValueError, match=message):
+        check_folds([fold], CLIPS)
+
+
+def test_the_assignment_can_be_written_down():
+    folds = make_folds(make_clips(9), 3)
+    table = fold_table(folds)
+    assert len(table) == 3 * len(make_clips(9))
+    assert set(table.part) == set(PARTS)
