@@ -1,0 +1,36 @@
+"""The embedded data: drawn faces that smile, with the truth about them.
+
+A procedural renderer writes real `.mp4` files in UvA-NEMO's layout, so that
+every step from bytes to estimates runs without any recorded face, and against
+a known truth: landmarks, region amplitudes, phases, planted relations.
+
+The clips are drawings. Looks and motions follow rules that were chosen to be
+learnable; results on them say nothing about people and must be called
+synthetic.
+
+>>> config = SYNTHETIC_SETS["tiny"]
+>>> config.num_subjects * config.clips_per_subject
+16
+"""
+
+from fdin_tf.data.synthetic.catalogue import FILE_DETAILS
+from fdin_tf.data.synthetic.catalogue import SUBJECT_DETAILS
+from fdin_tf.data.synthetic.config import SYNTHETIC_SETS
+from fdin_tf.data.synthetic.config import SyntheticConfig
+from fdin_tf.data.synthetic.dataset import make_synthetic
+from fdin_tf.data.synthetic.template import REGIONS
+from fdin_tf.data.synthetic.truth import TARGET_MODES
+from fdin_tf.data.synthetic.truth import load_truth
+from fdin_tf.data.synthetic.truth import planted_target
+
+__all__ = [
+    "FILE_DETAILS",
+    "REGIONS",
+    "SUBJECT_DETAILS",
+    "SYNTHETIC_SETS",
+    "TARGET_MODES",
+    "SyntheticConfig",
+    "load_truth",
+    "make_synthetic",
+    "planted_target",
+]
