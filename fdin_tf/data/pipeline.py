@@ -9,9 +9,8 @@ BUCKET_BOUNDARIES = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 
 
 def make_dataset(
+    data,
     clip_ids,
-    load,
-    feature_shape,
     batch_size,
     targets=None,
     shuffle_seed=None,
@@ -26,46 +25,40 @@ def make_dataset(
     begins at epoch 7 sees what an undisturbed one sees from there.
 
     Args:
-        clip_ids: Clip ids.
-        load: Function from a clip id to its encoded frames
-            `(frames, h, w, c)`, such as `EncodedClips.load`.
-        feature_shape: `(h, w, c)`.
+        data: `EncodedClips`, or another object with `clips` (with
+            `num_frames`), `shape` and `load(clip_id)`.
+        clip_ids: The clips to take.
         batch_size: Clips per batch.
-        targets: None; or `(name, values)`, with one value per clip from
-            `target_values`.
-        shuffle_seed: Seed of the order; None keeps the given one (clips of
-            one bucket stay in it).
+        targets: None; or `(name, values)`, one value per clip id, such as
+            those of `target_values`.
+        shuffle_seed: Seed of the order; None keeps the given one within each
+            group of similar lengths.
         first_epoch: Number of the first epoch, from 0.
         num_epochs: Number behind the last one.
 
     Returns:
-        A `tf.data.Dataset` of `{"features": (b, t, h, w, c) float32 or
-        float16, "mask": (b, t) bool}`, or of pairs with `{name: (b, 1)}`; all
-        epochs one after the other, `batches_per_epoch` batches each.
+        A `tf.data.Dataset` of known length, all epochs one after the other:
+        `{"features": (b, t, h, w, c), "mask": (b, t) bool}`, or pairs of that
+        and `{name: (b, 1)}`. Features keep the type that they are stored in.
 
     Raises:
-        ValueError: If there is no clip, or one without frames.
+        ValueError: If there is no clip.
     """
     clip_ids = [str(clip_id) for clip_id in clip_ids]
     if not clip_ids:
         raise ValueError("Expected at least one clip. Received: clip_ids=[]")
-    dtype = load(clip_ids[0]).dtype
+    dtype = data.load(clip_ids[0]).dtype
     ids = tf.constant(clip_ids)
     if targets is not None:
         name, values = targets
         values = tf.constant(np.asarray(values)[:, None])
 
-    def read(clip_id):
-        features = load(clip_id.decode())
-        if not len(features):
-            raise ValueError(
-                f"Expected frames in every clip. Received: clip_id={clip_id!r}"
-            )
-        return features
+    def load(clip_id):
+        return data.load(clip_id.decode())
 
     def example(index):
-        features = tf.numpy_function(read, [ids[index]], dtype, stateful=False)
-        features = tf.ensure_shape(features, (None, *feature_shape))
+        features = tf.numpy_function(load, [ids[index]], dtype, stateful=False)
+        features = tf.ensure_shape(features, (None, *data.shape))
         inputs = {
             "features": features,
             "mask": tf.ones(tf.shape(features)[:1], tf.bool),
@@ -87,13 +80,20 @@ def make_dataset(
             )
         )
 
-    epochs = tf.data.Dataset.range(first_epoch, num_epochs)
-    return epochs.flat_map(epoch_of).prefetch(tf.data.AUTOTUNE)
+    num_batches = batches_per_epoch(data, clip_ids, batch_size)
+    num_batches *= num_epochs - first_epoch
+    return (
+        tf.data.Dataset.range(first_epoch, num_epochs)
+        .flat_map(epoch_of)
+        .apply(tf.data.experimental.assert_cardinality(num_batches))
+        .prefetch(tf.data.AUTOTUNE)
+    )
 
 
-def batches_per_epoch(num_frames, batch_size):
-    """Number of batches of one epoch, from the clips' lengths."""
-    buckets = np.searchsorted(BUCKET_BOUNDARIES, num_frames, side="right")
+def batches_per_epoch(data, clip_ids, batch_size):
+    """Number of batches of one epoch of `make_dataset`."""
+    lengths = data.clips.set_index("clip_id").num_frames[list(clip_ids)]
+    buckets = np.searchsorted(BUCKET_BOUNDARIES, lengths, side="right")
     return int(sum(-(-np.bincount(buckets) // batch_size)))
 
 

@@ -1,0 +1,1 @@
+"""Trained models as SavedModels, and estimates from them."""

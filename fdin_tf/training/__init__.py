@@ -1,0 +1,1 @@
+"""Training, cross-validation, metrics and tracking."""

@@ -1,0 +1,219 @@
+"""A whole experiment: from clips to tables, pictures and an exported model."""
+
+import dataclasses
+import platform
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+
+import pandas as pd
+from sklearn.model_selection import GroupShuffleSplit
+
+from fdin_tf.data.cache import default_cache_dir
+from fdin_tf.data.cache import read_json
+from fdin_tf.data.cache import settings_digest
+from fdin_tf.data.cache import write_json
+from fdin_tf.data.clips import require_target
+from fdin_tf.data.encode import encode_clips
+from fdin_tf.data.folds import Fold
+from fdin_tf.data.folds import fold_table
+from fdin_tf.data.folds import load_folds
+from fdin_tf.data.sources import load_clips
+from fdin_tf.faces import FaceConfig
+from fdin_tf.progress import console
+from fdin_tf.progress import progress_bar
+from fdin_tf.serving.export import export_model
+from fdin_tf.serving.export import join_encoder
+from fdin_tf.training.cross_validate import cross_validate
+from fdin_tf.training.cross_validate import train_network
+from fdin_tf.training.fit import FitConfig
+from fdin_tf.training.precision import choose_precision
+from fdin_tf.training.report import model_card
+from fdin_tf.training.report import print_errors
+from fdin_tf.training.report import say_what_runs
+from fdin_tf.training.report import write_report
+from fdin_tf.training.tracking import Tracker
+
+# Where results go and how a run is started does not change its result.
+_NOT_PART_OF_A_RUN = ("output_dir", "cache_dir", "restart")
+_PACKAGES = (
+    "fdin-tf", "tensorflow", "keras", "numpy", "opencv-python-headless",
+)  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """What every cross-validated experiment can be told.
+
+    Attributes:
+        name: Name of the exported model.
+        data_dir: Folder in the layout of the UvA-NEMO Smile database, or CSV
+            file with a clip table; None for the embedded synthetic clips.
+        embedded: Which embedded set.
+        landmarks_dir: Folder of `<clip_id>.csv` or `.npz` landmark files,
+            taken instead of detection.
+        folds: CSV file or folder of JSON lists with the folds; None for the
+            clip table's column `fold`, or seeded folds.
+        num_folds: Number of seeded folds.
+        face: Tracking and alignment of the face.
+        fit: Training.
+        seed: Seed of folds, weights, order and dropout.
+        output_dir: Folder of exported models.
+        cache_dir: Folder of embedded clips, face tracks, features and
+            checkpoints; None for the user's cache folder.
+        restart: Forget an earlier run of the same experiment.
+    """
+
+    name: str = "fdin"
+    data_dir: Path | None = None
+    embedded: str = "natural"
+    landmarks_dir: Path | None = None
+    folds: Path | None = None
+    num_folds: int = 10
+    face: FaceConfig = FaceConfig()
+    fit: FitConfig = FitConfig()
+    seed: int = 0
+    output_dir: Path = Path("saved_models")
+    cache_dir: Path | None = None
+    restart: bool = False
+
+
+def run_experiment(config, target, experiment, build_model, get_encoder):
+    """Runs an experiment from videos to an exported model.
+
+    Clips, faces, features, folds, networks, tables, pictures, export: each
+    step is kept, so that an interrupted run continues where it stopped and a
+    finished one only prints its result.
+
+    Args:
+        config: `Experiment`.
+        target: What is estimated.
+        experiment: Name of the experiment in MLflow.
+        build_model: Function from the shape of one encoded frame to an
+            untrained model on features.
+        get_encoder: Function from a Keras dtype policy to the pair (fixed
+            frame encoder or None, function that fits one to the frames of a
+            fold or None).
+
+    Returns:
+        Table of errors, see `age_errors`.
+
+    Raises:
+        FileNotFoundError: If data, folds or weights are not where they were
+            said to be.
+        ValueError: If data, folds or settings are not valid.
+    """
+    cache_dir = Path(config.cache_dir or default_cache_dir())
+    clips = load_clips(config.data_dir, config.embedded, cache_dir)
+    require_target(clips, target, source=str(config.data_dir or "embedded"))
+    precision = choose_precision(config.fit.precision, cache_dir)
+    config = dataclasses.replace(
+        config, fit=dataclasses.replace(config.fit, precision=precision)
+    )
+    encoder, fit_encoder = get_encoder(precision)
+    encoded = encode_clips(
+        clips, encoder, cache_dir, config.face, config.landmarks_dir
+    )
+    folds, origin = load_folds(
+        encoded.clips, config.folds, config.num_folds, config.seed
+    )
+    settings = {
+        name: value
+        for name, value in dataclasses.asdict(config).items()
+        if name not in _NOT_PART_OF_A_RUN
+    }
+    facts = {
+        "encoder": "pca, fitted in each fold" if fit_encoder else encoder.name,
+        "precision": precision,
+        "folds": origin,
+        "data": str(config.data_dir or f"embedded clips ({config.embedded})"),
+        "data_fingerprint": encoded.fingerprint(),
+        **_versions(),
+    }
+    key = settings_digest(
+        experiment, settings, encoded.fingerprint(), fold_table(folds).to_csv()
+    )
+    run_dir = cache_dir / "runs" / f"{experiment}-{key[:12]}"
+    if config.restart:
+        shutil.rmtree(run_dir, ignore_errors=True)
+    say_what_runs(encoded, facts)
+    if not (run_dir / "finished.json").is_file():
+        tracker = Tracker(experiment, run_dir, settings, facts)
+        with tracker.run(config.name):
+            found = cross_validate(
+                build_model,
+                encoded,
+                folds,
+                target,
+                run_dir,
+                config.fit,
+                fit_encoder,
+                tracker,
+                config.seed,
+            )
+            errors = write_report(found, encoded, folds, run_dir, tracker)
+            card = model_card(config, target, encoded, facts, errors, found)
+            path = _final_model(
+                build_model,
+                encoded,
+                target,
+                run_dir,
+                config,
+                fit_encoder,
+                encoder,
+                tracker,
+                card,
+            )
+        write_json(run_dir / "finished.json", {"exported": str(path)})
+    errors = pd.read_csv(run_dir / "errors.csv", dtype={"group": str})
+    print_errors(errors)
+    exported = read_json(run_dir / "finished.json")["exported"]
+    console.print(f"Model: {exported}   State of the run: {run_dir}")
+    return errors
+
+
+def _final_model(
+    build_model,
+    encoded,
+    target,
+    run_dir,
+    config,
+    fit_encoder,
+    encoder,
+    tracker,
+    card,
+):
+    """Trains on all subjects but those that choose the epoch, and exports.
+
+    The errors of the cross-validation are what is expected of it.
+    """
+    splitter = GroupShuffleSplit(1, test_size=0.1, random_state=config.seed)
+    clips = encoded.clips
+    train, valid = next(splitter.split(clips, groups=clips.subject))
+    ids = clips.clip_id.to_numpy()
+    fold = Fold("final", tuple(ids[train]), tuple(ids[valid]), test=())
+    with progress_bar() as bar:
+        model, fitted, history = train_network(
+            build_model,
+            encoded,
+            fold,
+            target,
+            run_dir / "final",
+            config.fit,
+            fit_encoder,
+            tracker,
+            config.seed,
+            bar,
+        )
+    history.to_csv(run_dir / "final" / "history.csv", index=False)
+    encoder = fitted or encoder
+    path = export_model(model, encoder, config.output_dir / config.name, card)
+    tracker.log_model(join_encoder(model, encoder), config.name)
+    return path
+
+
+def _versions():
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        found[package] = version(package)
+    return found

@@ -1,0 +1,284 @@
+"""Training of one network: resumable, reproducible, stopped by validation."""
+
+import dataclasses
+import math
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+
+from fdin_tf.data.cache import atomic_path
+from fdin_tf.data.cache import read_json
+from fdin_tf.data.cache import write_json
+from fdin_tf.data.clips import TARGET_CLASSES
+from fdin_tf.data.pipeline import batches_per_epoch
+from fdin_tf.data.pipeline import make_dataset
+from fdin_tf.data.pipeline import target_values
+
+_WEIGHTS = "weights.weights.h5"
+_BEST = "best.weights.h5"
+
+
+@dataclasses.dataclass(frozen=True)
+class FitConfig:
+    """How a network is trained.
+
+    Attributes:
+        epochs: Number of epochs at most.
+        batch_size: Clips per batch.
+        learning_rate: Largest learning rate of Adam; it falls to zero along
+            half a cosine over all epochs.
+        patience: Epochs without a better validation before training stops.
+        precision: `auto` (by the hardware), `float32`, `mixed_bfloat16` or
+            `mixed_float16`.
+    """
+
+    epochs: int = 30
+    batch_size: int = 16
+    learning_rate: float = 1e-3
+    patience: int = 10
+    precision: str = "auto"
+
+
+def fit(
+    model,
+    data,
+    train,
+    valid,
+    target,
+    config=FitConfig(),
+    checkpoint_dir=None,
+    seed=0,
+    on_epoch=None,
+):
+    """Trains a model; leaves it with the weights of its best epoch.
+
+    Ages are learnt in units of the training clips' standard deviation around
+    their mean; the last layer's weights then turn the answer into years, so
+    that the network itself stays as published. Loss: mean squared error for
+    age, cross-entropy for classes (Kim and Ro, ECCV 2018, section 4.1).
+
+    After every epoch the weights, the optimizer and the state of stopping go
+    to `checkpoint_dir`; the order of clips and the dropout of an epoch depend
+    on the seed and the epoch's number alone. An interrupted call, repeated,
+    therefore ends with the weights of an undisturbed one.
+
+    Args:
+        model: An untrained model on features, such as `build_fdin()`.
+        data: `EncodedClips`, or another object with `clips` (with
+            `num_frames`), `shape` and `load(clip_id)`.
+        train: Clip ids to fit weights to.
+        valid: Clip ids to choose the epoch by.
+        target: `age`, `gender` or `spontaneity`.
+        config: `FitConfig`; its `precision` has taken effect when the model
+            was built.
+        checkpoint_dir: Folder for the state; None keeps none.
+        seed: Seed of shuffling and dropout.
+        on_epoch: Called as `on_epoch(epoch, metrics)` after each epoch, from
+            1; `metrics` is a dict of floats.
+
+    Returns:
+        Table with one row per epoch: `epoch`, `train_loss`, `valid_loss`
+        and, for age, `train_mae_years` and `valid_mae_years`.
+
+    Raises:
+        FloatingPointError: If the loss is not finite any more.
+        ValueError: If the model does not estimate the target.
+    """
+    if target not in model.output_names:
+        raise ValueError(
+            f"Expected a model that estimates {target!r}. Received: outputs="
+            f"{model.output_names}"
+        )
+    clips = data.clips.set_index("clip_id")
+    train, valid = list(train), list(valid)
+    scale = _TargetScale.of(clips.loc[train], target)
+    num_batches = batches_per_epoch(data, train, config.batch_size)
+    _compile(model, target, config, num_batches)
+    progress = _Progress(
+        checkpoint_dir, target, scale, config.patience, on_epoch
+    )
+    first_epoch = progress.restore(model)
+    if first_epoch < config.epochs and not progress.is_over:
+
+        def dataset(ids, **order):
+            values = scale.standardised(target_values(clips.loc[ids], target))
+            return make_dataset(
+                data, ids, config.batch_size, (target, values), **order
+            )
+
+        model.fit(
+            dataset(
+                train,
+                shuffle_seed=seed,
+                first_epoch=first_epoch,
+                num_epochs=config.epochs,
+            ),
+            initial_epoch=first_epoch,
+            epochs=config.epochs,
+            steps_per_epoch=num_batches,
+            validation_data=dataset(valid),
+            callbacks=[_EpochSeeds(seed), progress],
+            verbose=0,
+            shuffle=False,  # the dataset is shuffled
+        )
+    progress.load_best(model)
+    scale.put_into(model, target)
+    return pd.DataFrame(progress.history)
+
+
+def _compile(model, target, config, num_batches):
+    is_class = target in TARGET_CLASSES
+    loss = "sparse_categorical_crossentropy" if is_class else "mse"
+    schedule = keras.optimizers.schedules.CosineDecay(
+        config.learning_rate, decay_steps=config.epochs * num_batches
+    )
+    model.compile(
+        keras.optimizers.Adam(schedule),
+        loss={target: loss},
+        metrics={target: ["accuracy"] if is_class else ["mae"]},
+    )
+    model.optimizer.build(model.trainable_variables)
+
+
+@dataclasses.dataclass(frozen=True)
+class _TargetScale:
+    """Standard units of the target: (value - mean) / deviation."""
+
+    mean: float = 0.0
+    deviation: float = 1.0
+
+    @classmethod
+    def of(cls, clips, target):
+        if target in TARGET_CLASSES:
+            return cls()
+        values = clips[target]
+        return cls(float(values.mean()), float(values.std(ddof=0)) or 1.0)
+
+    def standardised(self, values):
+        if self == _TargetScale():
+            return values
+        return (values - np.float32(self.mean)) / np.float32(self.deviation)
+
+    def put_into(self, model, target):
+        """Lets the last layer answer in the target's own unit."""
+        if self == _TargetScale():
+            return
+        kernel, bias = model.get_layer(target).get_weights()
+        model.get_layer(target).set_weights(
+            [kernel * self.deviation, bias * self.deviation + self.mean]
+        )
+
+
+class _EpochSeeds(keras.callbacks.Callback):
+    """Dropout that depends on the seed and the epoch's number alone."""
+
+    def __init__(self, seed):
+        super().__init__()
+        self.seed = seed
+
+    def on_epoch_begin(self, epoch, logs=None):
+        states = [
+            variable
+            for variable in self.model.variables
+            if variable.path.endswith("seed_generator_state")
+        ]
+        rng = np.random.default_rng([self.seed, epoch])
+        for state in states:
+            state.assign(rng.integers(0, 2**31, size=state.shape))
+
+
+class _Progress(keras.callbacks.Callback):
+    """Early stopping and checkpoints with one state, written together."""
+
+    def __init__(self, folder, target, scale, patience, on_epoch):
+        super().__init__()
+        self.folder = folder and Path(folder)
+        self.monitor = "val_loss" if target in TARGET_CLASSES else "val_mae"
+        self.scale = scale
+        self.patience = patience
+        self.on_epoch = on_epoch or (lambda epoch, metrics: None)
+        self.state = {"best": math.inf, "wait": 0, "history": []}
+        self.best_weights = None
+
+    @property
+    def history(self):
+        return self.state["history"]
+
+    @property
+    def is_over(self):
+        return self.state["wait"] >= self.patience
+
+    def restore(self, model):
+        """Takes up the last checkpoint; returns the number of epochs done."""
+        if self.folder is None or not self.folder.is_dir():
+            return 0
+        for path in self.folder.glob(".*.tmp"):
+            shutil.rmtree(path)  # left by a killed process
+        checkpoints = sorted(self.folder.glob("epoch_*"))
+        if not checkpoints:
+            return 0
+        self.state = read_json(checkpoints[-1] / "state.json")
+        model.load_weights(checkpoints[-1] / _BEST)
+        self.best_weights = model.get_weights()
+        model.load_weights(checkpoints[-1] / _WEIGHTS)
+        return len(self.history)
+
+    def on_epoch_end(self, epoch, logs=None):
+        value = float(logs[self.monitor])
+        if not (math.isfinite(value) and math.isfinite(logs["loss"])):
+            raise FloatingPointError(
+                f"The loss is not finite any more in epoch {epoch + 1}; lower "
+                "the learning rate or use --fit.precision float32. Received: "
+                f"loss={logs['loss']}, {self.monitor}={value}"
+            )
+        is_best = value < self.state["best"]
+        if is_best:
+            self.state["best"] = value
+            self.best_weights = self.model.get_weights()
+        self.state["wait"] = 0 if is_best else self.state["wait"] + 1
+        metrics = self._in_units(logs)
+        self.history.append({"epoch": epoch + 1, **metrics})
+        self._save(is_best)
+        self.on_epoch(epoch + 1, metrics)
+        if self.is_over:
+            self.model.stop_training = True
+
+    def load_best(self, model):
+        if self.best_weights is not None:
+            model.set_weights(self.best_weights)
+
+    def _in_units(self, logs):
+        """Losses as they are, errors of age in years."""
+        metrics = {}
+        for name, value in logs.items():
+            part = "valid" if name.startswith("val_") else "train"
+            name = name.removeprefix("val_")
+            if name == "mae":
+                name, value = "mae_years", value * self.scale.deviation
+            metrics[f"{part}_{name}"] = float(value)
+        return metrics
+
+    def _save(self, is_best):
+        if self.folder is None:
+            return
+        before = sorted(self.folder.glob("epoch_*"))
+        name = f"epoch_{len(self.history):05d}"
+        with atomic_path(self.folder / name) as new:
+            new.mkdir()
+            self.model.save_weights(new / _WEIGHTS)
+            best = new / _WEIGHTS if is_best else before[-1] / _BEST
+            _link(best, new / _BEST)
+            write_json(new / "state.json", self.state)
+        for path in before:
+            shutil.rmtree(path)
+
+
+def _link(source, target):
+    """The same file under a second name; a copy where there are no links."""
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        shutil.copyfile(source, target)

@@ -1,0 +1,62 @@
+"""Frame encoders by name."""
+
+import functools
+
+from fdin_tf.models import build_imagenet_encoder
+from fdin_tf.models import build_vggface_encoder
+from fdin_tf.models import fit_pca_encoder
+from fdin_tf.models import load_vggface_weights
+from fdin_tf.progress import console
+from fdin_tf.training.precision import precision_policy
+
+ENCODERS = ("auto", "vggface", "imagenet", "pca")
+
+
+def resolve_encoder(name, weights, frame_shape, components, precision):
+    """The frame encoder of a run.
+
+    Args:
+        name: `vggface`; `imagenet`; `pca`; or `auto`, the first of these that
+            can be had here: VGG-Face where a weights file is given, ImageNet
+            where its weights are on disk or can be downloaded, else PCA.
+        weights: Weights file for `vggface`, or for `imagenet`; or None.
+        frame_shape: Shape of an aligned frame.
+        components: Components per region of `pca`.
+        precision: Keras dtype policy that the encoder computes in.
+
+    Returns:
+        The pair (fixed encoder or None, function that fits an encoder to the
+        frames of a fold or None); one of them is None.
+
+    Raises:
+        ValueError: If the name is unknown, or `vggface` is asked for without
+            weights.
+        FileNotFoundError: If there is no such weights file.
+        OSError: If the ImageNet weights cannot be had.
+    """
+    if name not in ENCODERS:
+        raise ValueError(
+            f"Expected an encoder of {', '.join(ENCODERS)}. Received: "
+            f"encoder={name!r}"
+        )
+    if name == "vggface" and weights is None:
+        raise ValueError(
+            "The encoder `vggface` needs its weights: give the file by "
+            "--encoder-weights (MatConvNet .mat, Keras .h5 or Caffe .npz), or "
+            "use --encoder imagenet or pca. Received: encoder_weights=None"
+        )
+    with precision_policy(precision):
+        if name == "vggface" or (name == "auto" and weights is not None):
+            encoder = build_vggface_encoder(frame_shape)
+            load_vggface_weights(weights, encoder)
+            return encoder, None
+        if name in ("imagenet", "auto"):
+            try:
+                return build_imagenet_encoder(
+                    frame_shape, weights or "imagenet"
+                ), None
+            except OSError as error:
+                if name == "imagenet":
+                    raise
+                console.print(f"{error} Going on with the encoder `pca`.")
+    return None, functools.partial(fit_pca_encoder, components=components)
