@@ -1,0 +1,42 @@
+"""From a video file to aligned faces.
+
+`track_face` finds the face of a clip in every frame, and says what happened
+on the way; `aligned_chunks` cuts it out, eyes at two fixed places:
+
+    track = track_face("clip.mp4")
+    faces = np.concatenate(list(aligned_chunks("clip.mp4", track)))
+
+A video is read as a stream, twice, and never held in memory as a whole.
+"""
+
+from fdin_tf.faces.align import align_frame
+from fdin_tf.faces.align import aligned_chunks
+from fdin_tf.faces.align import eye_similarity
+from fdin_tf.faces.config import FaceConfig
+from fdin_tf.faces.detect import Face
+from fdin_tf.faces.detect import MTCNNDetector
+from fdin_tf.faces.landmarks import load_landmarks
+from fdin_tf.faces.track import FaceTrack
+from fdin_tf.faces.track import UnusableClip
+from fdin_tf.faces.track import track_face
+from fdin_tf.faces.video import VideoError
+from fdin_tf.faces.video import VideoInfo
+from fdin_tf.faces.video import probe_video
+from fdin_tf.faces.video import read_frames
+
+__all__ = [
+    "Face",
+    "FaceConfig",
+    "FaceTrack",
+    "MTCNNDetector",
+    "UnusableClip",
+    "VideoError",
+    "VideoInfo",
+    "align_frame",
+    "aligned_chunks",
+    "eye_similarity",
+    "load_landmarks",
+    "probe_video",
+    "read_frames",
+    "track_face",
+]
