@@ -269,6 +269,16 @@ def test_fit_learns_what_keras_learns(sequence):
     assert_equal(*weights, atol=1e-4)
 
 
+def test_a_model_with_it_is_not_compiled_by_xla_unless_asked(sequence):
+    model = keras.Sequential([SequenceLSTM(2)])
+    model.compile("sgd", "mse")
+    assert not model.jit_compile
+    expected = model.predict(sequence, verbose=0)
+    model.compile("sgd", "mse", jit_compile=True)
+    compiled = model.predict(sequence, verbose=0)
+    np.testing.assert_allclose(compiled, expected, rtol=0, atol=1e-5)
+
+
 def test_saved_model_equals_the_layer(sequence, tmp_path):
     own, _ = make_pair(return_state=False)
     inputs = keras.Input((None, FEATURES), name="sequence")
@@ -370,9 +380,8 @@ def test_the_loop_of_other_backends_gives_the_same(
         ("a fully masked row", False),
     ],
 )
-@pytest.mark.parametrize("in_graph", [False, True])
 def test_where_cudnn_would_run_the_result_is_the_same(
-    sequence, name, goes_there, in_graph, monkeypatch
+    sequence, name, goes_there, monkeypatch
 ):
     """With Keras' LSTM where a GPU would have cuDNN behind it."""
     own, stock = make_pair()
@@ -389,9 +398,10 @@ def test_where_cudnn_would_run_the_result_is_the_same(
         return keras_lstm(*args, **kwargs)
 
     on_gpu._cudnn_lstm = counted
-    run = tf.function(run_with_gradients) if in_graph else run_with_gradients
     mask = MASKS[name]
-    outputs, gradients = run(on_gpu, mask, True, sequence)
+    outputs, gradients = tf.function(run_with_gradients)(
+        on_gpu, mask, True, sequence
+    )
     expected = run_with_gradients(stock, mask, True, sequence)
     assert int(calls) == int(goes_there)
     assert_equal(outputs, expected[0], atol=1e-5)
