@@ -269,14 +269,23 @@ def test_fit_learns_what_keras_learns(sequence):
     assert_equal(*weights, atol=1e-4)
 
 
-def test_a_model_with_it_is_not_compiled_by_xla_unless_asked(sequence):
-    model = keras.Sequential([SequenceLSTM(2)])
+def test_a_model_with_it_is_not_compiled_by_xla():
+    model = keras.Sequential([keras.Input((None, 3)), SequenceLSTM(2)])
     model.compile("sgd", "mse")
     assert not model.jit_compile
-    expected = model.predict(sequence, verbose=0)
-    model.compile("sgd", "mse", jit_compile=True)
-    compiled = model.predict(sequence, verbose=0)
-    np.testing.assert_allclose(compiled, expected, rtol=0, atol=1e-5)
+
+
+@with_training
+def test_xla_gives_the_same_where_it_is_asked_for(sequence, training):
+    own, stock = make_pair()
+    mask = MASKS["holes"]
+    expected = run_with_gradients(stock, mask, training, sequence)
+    compiled = tf.function(
+        lambda x: run_with_gradients(own, mask, training, x), jit_compile=True
+    )
+    outputs, gradients = compiled(sequence)
+    assert_equal(outputs, expected[0], atol=1e-5)
+    assert_equal(gradients, expected[1], atol=1e-4)
 
 
 def test_saved_model_equals_the_layer(sequence, tmp_path):
