@@ -21,8 +21,9 @@ class SequenceLSTM(keras.layers.Layer):
         h_t = o_t tanh(c_t)
 
     Where the mask is False, `h` and `c` stay what they were, so that padding
-    never changes an answer; a sequence without one real step gives its
-    initial state. The weights have the names, shapes and initial values of
+    never changes an answer; until its first real step, a sequence gives its
+    initial state (`keras.layers.LSTM` gives zeros there, so a clip in chunks
+    would differ). The weights have the names, shapes and initial values of
     `keras.layers.LSTM`: `set_weights` takes those of one for the other.
 
     On TensorFlow all `z_t` are one matrix product before the loop, and
