@@ -160,10 +160,8 @@ def encode_clips(
         }
         try:
             for future in as_completed(futures):
-                results[futures[future]] = result = future.result()
+                results[futures[future]] = future.result()
                 bar.advance(task)
-                if isinstance(result, str):
-                    bar.print(f"Left out: {result}")
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -86,7 +86,7 @@ def say_what_runs(encoded, facts):
     if len(encoded.left_out):
         console.print(f"Left out: {len(encoded.left_out)} clips:")
         for row in encoded.left_out.itertuples():
-            console.print(f"  {row.clip_id}: {row.reason}")
+            console.print(f"  {row.clip_id}: {row.reason}", soft_wrap=True)
     console.print(f"Faces from: {', '.join(clips.face_source.unique())}")
     console.print(f"Encoder: {facts['encoder']}, {facts['precision']}")
     console.print(f"Folds: {facts['folds']}")

@@ -107,7 +107,7 @@ def test_a_target_needs_labels_and_two_classes(write):
     clips = read_clip_table(write(HEADER, *GOOD))
     with pytest.raises(ValueError, match=r"1 have none.*clip_id='b1'"):
         require_target(clips, "age")
-    with pytest.raises(ValueError, match="both classes.*'female'"):
+    with pytest.raises(ValueError, match=r"both classes.*'female'"):
         require_target(clips.iloc[:2], "gender")
     require_target(clips.iloc[:2], "spontaneity")
     assert len(clips) == 3

@@ -180,7 +180,7 @@ def test_json_that_is_broken_is_refused(tmp_path):
 def test_an_empty_folder_and_no_file_are_refused(tmp_path):
     with pytest.raises(ValueError, match="Expected folders 1, 2"):
         load_folds(make_clips(5), tmp_path)
-    with pytest.raises(FileNotFoundError, match="folds=.*none"):
+    with pytest.raises(FileNotFoundError, match=r"folds=.*none"):
         load_folds(make_clips(5), tmp_path / "none")
 
 

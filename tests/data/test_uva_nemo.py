@@ -136,12 +136,12 @@ def test_a_changed_copy_of_the_whole_database_is_refused(tmp_path):
     name = name.replace("smile_", "smile_9")
     write(tmp_path, [*lines[:index], "\t".join([name, *rest]),
                      *lines[index + 1:]])  # fmt: skip
-    with pytest.raises(ValueError, match="643 posed clips. Received: 644"):
+    with pytest.raises(ValueError, match=r"643 posed clips\. Received: 644"):
         load_uva_nemo(tmp_path)
 
 
 def test_folders_without_the_database_are_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="data_dir=.*nowhere"):
+    with pytest.raises(FileNotFoundError, match=r"data_dir=.*nowhere"):
         load_uva_nemo(tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError, match=r"\*_File_Details.txt"):
         load_uva_nemo(tmp_path)

@@ -1,0 +1,34 @@
+"""What several test files share: embedded clips, drawn and encoded once."""
+
+import pytest
+
+from fdin_tf.data.encode import encode_clips
+from fdin_tf.data.synthetic import SYNTHETIC_SETS
+from fdin_tf.data.synthetic import make_synthetic
+from fdin_tf.data.uva_nemo import load_uva_nemo
+
+
+@pytest.fixture(scope="session")
+def cache_dir(tmp_path_factory):
+    """A cache folder of this test session."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def tiny_set(cache_dir):
+    """Folder of the embedded set `tiny`: 8 subjects, 2 clips each."""
+    folder = cache_dir / "embedded" / "tiny"
+    make_synthetic(folder, SYNTHETIC_SETS["tiny"])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_clips(tiny_set):
+    """Its clip table."""
+    return load_uva_nemo(tiny_set)
+
+
+@pytest.fixture(scope="session")
+def tiny_pixels(tiny_clips, cache_dir):
+    """Its aligned faces, found by real detection."""
+    return encode_clips(tiny_clips, cache_dir=cache_dir)
