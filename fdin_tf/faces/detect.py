@@ -1,6 +1,7 @@
 """Faces in one image: boxes and five points, by MTCNN."""
 
 import dataclasses
+import functools
 import threading
 
 import cv2
@@ -11,6 +12,7 @@ import numpy as np
 FIRST_WINDOW = 12
 LAST_WINDOW = 48
 PYRAMID_STEP = 0.709  # each level has half the area of the one before
+_LOADING = threading.Lock()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -44,13 +46,15 @@ class MTCNNDetector:
     pixels that the last network looks at. The time of a detection then hardly
     depends on the size of the image.
 
-    The weights are loaded on the first call. One detector may be shared by
-    many threads; it runs on the CPU in float32, whatever the precision policy
-    of Keras is, and leaves a GPU to the networks that need it.
+    The weights are loaded on the first call, once per process. One detector
+    may be shared by many threads; it runs on the CPU in float32, whatever the
+    precision policy of Keras is, and leaves a GPU to the networks that need
+    it.
 
     Args:
         min_face_share: Side of the smallest face's box as a share of the
-            image's shorter side, above 0 and at most 1.
+            image's shorter side, above 0 and at most 1. Faces somewhat
+            smaller may be found, those below half of it are not.
         min_confidence: Faces below this score of the last network, 0 to 1,
             are not reported.
 
@@ -87,8 +91,6 @@ class MTCNNDetector:
             )
         self.min_face_share = min_face_share
         self.min_confidence = min_confidence
-        self._lock = threading.Lock()
-        self._networks = None
 
     def __call__(self, image):
         """Finds the faces of one image."""
@@ -111,14 +113,17 @@ class MTCNNDetector:
             image = cv2.resize(
                 image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA
             )
-        boxes = self._cascade(np.float32(image))
+        import tensorflow as tf
+
+        with tf.device("CPU:0"):
+            rows = self._cascade(np.float32(image))
         return [
             Face(
                 box=np.float32(row[1:5] / shrink),
                 points=np.float32(row[6:].reshape(2, 5).T / shrink),
                 confidence=float(row[5]),
             )
-            for row in boxes
+            for row in rows
         ]
 
     def _cascade(self, image):
@@ -126,8 +131,10 @@ class MTCNNDetector:
         from mtcnn.utils import bboxes
         from mtcnn.utils.images import extract_patches
         from mtcnn.utils.images import normalize_images
+        from mtcnn.utils.landmarks import adjust_landmarks
 
-        propose, refine, finish = self._load()
+        with _LOADING:  # every process loads them once
+            propose, refine, finish = _load_networks()
         batch = normalize_images(image)[None]
 
         found = [np.empty((0, 6))]
@@ -153,8 +160,6 @@ class MTCNNDetector:
         if not len(rows):
             return rows
 
-        from mtcnn.utils.landmarks import adjust_landmarks
-
         rows = bboxes.resize_to_square(rows)
         offsets, points, scores = finish(
             extract_patches(batch, rows, (LAST_WINDOW, LAST_WINDOW))
@@ -175,15 +180,10 @@ class MTCNNDetector:
             yield scale
             scale *= PYRAMID_STEP
 
-    def _load(self):
-        """The three networks as compiled functions, loaded once."""
-        with self._lock:
-            if self._networks is None:
-                self._networks = _load_networks()
-        return self._networks
 
-
+@functools.cache
 def _load_networks():
+    """The three networks as compiled functions."""
     import tensorflow as tf
     from mtcnn.network.onet import ONet
     from mtcnn.network.pnet import PNet
@@ -192,7 +192,7 @@ def _load_networks():
 
     def compiled(network, weights):
         # Half precision would move the points by whole pixels.
-        for layer in network.layers:
+        for layer in (network, *network.layers):
             layer.dtype_policy = "float32"
         network.build()
         network.set_weights(load_weights(weights))
@@ -200,14 +200,12 @@ def _load_networks():
 
         @tf.function(input_signature=[images])
         def run(images):
-            with tf.device("CPU:0"):
-                return network(images)
+            return network(images)
 
         return run
 
-    with tf.device("CPU:0"):
-        return (
-            compiled(PNet(), "pnet.lz4"),
-            compiled(RNet(), "rnet.lz4"),
-            compiled(ONet(), "onet.lz4"),
-        )
+    return (
+        compiled(PNet(), "pnet.lz4"),
+        compiled(RNet(), "rnet.lz4"),
+        compiled(ONet(), "onet.lz4"),
+    )

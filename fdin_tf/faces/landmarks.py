@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -124,18 +125,20 @@ def check_landmarks(landmarks, name="landmarks", row_names=None):
 def _load_npz(path):
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            if "landmarks" not in arrays:
-                raise ValueError(
-                    f"{path}: expected an array `landmarks`. "
-                    f"Received: {sorted(arrays)}"
-                )
-            return arrays["landmarks"]
-    except (OSError, EOFError, ValueError) as error:
-        if str(error).startswith(str(path)):
-            raise
+            names = sorted(arrays)
+            points = arrays["landmarks"] if "landmarks" in names else None
+        if points is not None:
+            points = points.astype("float64")
+    except (OSError, EOFError, TypeError, ValueError, BadZipFile) as error:
+        reason = " ".join(str(error).split())
         raise ValueError(
-            f"{path}: is no readable .npz file ({error})"
+            f"{path}: is no readable .npz file of numbers ({reason})"
         ) from None
+    if points is None:
+        raise ValueError(
+            f"{path}: expected an array `landmarks`. Received: {names}"
+        )
+    return points
 
 
 def _load_csv(path):
