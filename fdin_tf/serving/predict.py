@@ -130,7 +130,7 @@ def error_near(tested, estimate, years=5.0):
 
     >>> tested = {"age": [20, 22, 30, 34, 61], "estimate": [21, 21, 33, 33, 61]}
     >>> error_near(tested, 21)
-    1.8
+    1.2
     """
     estimates = np.asarray(tested["estimate"], float)
     errors = np.abs(estimates - np.asarray(tested["age"], float))
