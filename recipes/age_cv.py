@@ -35,7 +35,7 @@ class Config(Experiment):
         encoder: Frame encoder; `auto` takes VGG-Face where --encoder-weights
             is given, else ImageNet's VGG16 where it can be had, else PCA.
         encoder_weights: Weights file of VGG-Face (.mat, .h5, .npz).
-        components: Components per region of the encoder `pca`.
+        components: Components of the encoder `pca`.
         dense_units: Units of the dense layer on every region.
         lstm_units: Units of every LSTM.
         relation_units: Units of the relation layers.
@@ -45,7 +45,7 @@ class Config(Experiment):
 
     encoder: Literal["auto", "vggface", "imagenet", "pca"] = "pca"
     encoder_weights: Path | None = None
-    components: int = 8
+    components: int = 16
     dense_units: int = 32
     lstm_units: tuple[int, ...] = (32, 32)
     relation_units: tuple[int, ...] = (64, 64)

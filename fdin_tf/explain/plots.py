@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 REGION_NAMES = (
     "left_eye", "forehead", "right_eye", "left_cheek", "nose", "right_cheek",
@@ -38,6 +39,7 @@ def plot_learning_curves(history):
         title="Folds (thin) and their mean (bold)",
         ylim=(0, None),
     )
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False)
     return figure
 

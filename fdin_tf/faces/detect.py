@@ -202,7 +202,8 @@ def _load_networks():
         def run(images):
             return network(images)
 
-        return run
+        # Traced here, once, and not by every thread that comes first.
+        return run.get_concrete_function()
 
     return (
         compiled(PNet(), "pnet.lz4"),

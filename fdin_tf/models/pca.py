@@ -1,4 +1,4 @@
-"""A frame encoder that is fitted to training frames: PCA of each region."""
+"""A frame encoder that is fitted to training frames: PCA of facial regions."""
 
 import keras
 import numpy as np
@@ -9,25 +9,28 @@ from sklearn.decomposition import PCA
 _LUMA = (0.299, 0.587, 0.114)
 
 
-def fit_pca_encoder(frames, components=8, grid=(3, 3), cell_pixels=8):
-    """Fits principal components of the pixels of each facial region.
+def fit_pca_encoder(frames, components=16, grid=(3, 3), cell_pixels=8):
+    """Fits principal components of the pixels of facial regions.
 
     A frame becomes grey and small (`cell_pixels` squared per region), each
     pixel is divided by the mean of its surroundings (so that light and skin
-    tone cancel and local contrast stays), and each region is described by the
-    scores of its own first principal components, in units of their standard
-    deviation over the training frames. Meant for small sets and for machines
-    without pretrained weights. Fit it to training frames only.
+    tone cancel and local contrast stays), and each region is described by its
+    scores on the first principal components of all regions, in units of the
+    first one's standard deviation. All regions share the components, as they
+    share the channels of a convolutional encoder: a network with the same
+    weights for every region, such as FDIN, can then compare them. Meant for
+    small sets and for machines without pretrained weights. Fit it to training
+    frames only.
 
     Args:
         frames: RGB frames, `(n, height, width, 3)`, 0..255.
-        components: Number of components per region.
+        components: Number of components.
         grid: Regions in height and width.
         cell_pixels: Height and width of a region after shrinking.
 
     Returns:
         A Keras model from `(b, height, width, 3)` to
-        `(b, *grid, components)`, named `pca`, in float32.
+        `(b, *grid, components)`, named `pca`, in float32, not trainable.
 
     Raises:
         ValueError: If the frames do not divide into the grid, or are too few
@@ -46,25 +49,16 @@ def fit_pca_encoder(frames, components=8, grid=(3, 3), cell_pixels=8):
     _check(frames, components, grid, cell_pixels)
     contrast = _contrast_model(frames.shape[1:], grid, cell_pixels)
     cells = contrast.predict(frames, batch_size=256, verbose=0)
-    kernel = np.empty((*grid, cells.shape[-1], components), np.float32)
-    bias = np.empty((*grid, components), np.float32)
-    for place in np.ndindex(*grid):
-        pca = PCA(components, svd_solver="full").fit(cells[:, *place])
-        deviation = np.sqrt(pca.explained_variance_).clip(1e-6)
-        kernel[place] = pca.components_.T / deviation
-        bias[place] = -pca.mean_ @ kernel[place]
-    scores = keras.layers.EinsumDense(
-        "bhwp,hwpc->bhwc",
-        output_shape=(*grid, components),
-        bias_axes="hwc",
-        trainable=False,
-        name="scores",
-        dtype="float32",
-    )
+    pca = PCA(components, svd_solver="covariance_eigh")
+    pca.fit(cells.reshape(-1, cells.shape[-1]))
+    deviation = max(pca.explained_variance_[0] ** 0.5, 1e-6)
+    kernel = pca.components_.T / deviation
+    scores = keras.layers.Dense(components, name="scores", dtype="float32")
     encoder = keras.Model(
         contrast.inputs, scores(contrast.outputs[0]), name="pca"
     )
-    scores.set_weights([kernel, bias])
+    scores.set_weights([kernel, -pca.mean_ @ kernel])
+    encoder.trainable = False
     return encoder
 
 
@@ -77,11 +71,10 @@ def _contrast_model(frame_shape, grid, cell_pixels):
     small = ops.average_pool(grey, (height // rows, width // columns))
     around = ops.average_pool(small, 7, strides=1, padding="same")
     contrast = small / (around + 1.0)
-    cells = ops.reshape(
-        contrast, (-1, grid[0], cell_pixels, grid[1], cell_pixels)
-    )
+    side = cell_pixels
+    cells = ops.reshape(contrast, (-1, grid[0], side, grid[1], side))
     cells = ops.transpose(cells, (0, 1, 3, 2, 4))
-    return keras.Model(frames, ops.reshape(cells, (-1, *grid, cell_pixels**2)))
+    return keras.Model(frames, ops.reshape(cells, (-1, *grid, side**2)))
 
 
 def _check(frames, components, grid, cell_pixels):
@@ -97,7 +90,7 @@ def _check(frames, components, grid, cell_pixels):
             f"width divides into {columns} cells of pixels. Received: "
             f"shape={frames.shape}"
         )
-    most = min(len(frames) - 1, cell_pixels**2)
+    most = min(len(frames) * grid[0] * grid[1], cell_pixels**2)
     if not 1 <= components <= most:
         raise ValueError(
             f"Expected from 1 to {most} components for {len(frames)} frames "

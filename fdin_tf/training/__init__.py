@@ -1,1 +1,17 @@
 """Training, cross-validation, metrics and tracking."""
+
+from fdin_tf.training.cross_validate import CrossValidation
+from fdin_tf.training.cross_validate import cross_validate
+from fdin_tf.training.fit import FitConfig
+from fdin_tf.training.fit import fit
+from fdin_tf.training.metrics import age_errors
+from fdin_tf.training.precision import choose_precision
+
+__all__ = [
+    "CrossValidation",
+    "FitConfig",
+    "age_errors",
+    "choose_precision",
+    "cross_validate",
+    "fit",
+]

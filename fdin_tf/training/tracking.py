@@ -1,7 +1,7 @@
 """Experiments in MLflow: one parent run, one child run per fold."""
 
 import contextlib
-import os
+import logging
 import tempfile
 from pathlib import Path
 
@@ -33,7 +33,7 @@ class Tracker:
     """
 
     def __init__(self, experiment, run_dir, params, tags=None, uri=None):
-        os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
+        logging.getLogger("mlflow").setLevel(logging.WARNING)
         if uri is not None:
             mlflow.set_tracking_uri(uri)
         self.experiment = experiment
