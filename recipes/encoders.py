@@ -2,9 +2,10 @@
 
 import functools
 
+from fdin_tf.models import build_contrast_encoder
 from fdin_tf.models import build_imagenet_encoder
 from fdin_tf.models import build_vggface_encoder
-from fdin_tf.models import fit_pca_encoder
+from fdin_tf.models import fit_pca
 from fdin_tf.models import load_vggface_weights
 from fdin_tf.progress import console
 from fdin_tf.training.precision import precision_policy
@@ -21,12 +22,13 @@ def resolve_encoder(name, weights, frame_shape, components, precision):
             where its weights are on disk or can be downloaded, else PCA.
         weights: Weights file for `vggface`, or for `imagenet`; or None.
         frame_shape: Shape of an aligned frame.
-        components: Components per region of `pca`.
+        components: Components of `pca`.
         precision: Keras dtype policy that the encoder computes in.
 
     Returns:
-        The pair (fixed encoder or None, function that fits an encoder to the
-        frames of a fold or None); one of them is None.
+        The pair of a fixed encoder (a Keras model from frames to features)
+        and a function from training features to a further Keras model, for
+        what is fitted inside each fold; or None.
 
     Raises:
         ValueError: If the name is unknown, or `vggface` is asked for without
@@ -59,4 +61,7 @@ def resolve_encoder(name, weights, frame_shape, components, precision):
                 if name == "imagenet":
                     raise
                 console.print(f"{error} Going on with the encoder `pca`.")
-    return None, functools.partial(fit_pca_encoder, components=components)
+    return (
+        build_contrast_encoder(frame_shape),
+        functools.partial(fit_pca, components=components),
+    )

@@ -21,6 +21,7 @@ from fdin_tf.data.clips import TARGET_CLASSES
 from fdin_tf.explain.plots import REGION_NAMES
 from fdin_tf.explain.plots import REGION_PAIRS
 from fdin_tf.explain.plots import plot_prediction
+from fdin_tf.progress import console
 from fdin_tf.progress import progress_bar
 from fdin_tf.serving.predict import Predictor
 from recipes.cli import run_recipe
@@ -65,9 +66,14 @@ def run(config):
                 bar.print(f"Left out: {error}")
             else:
                 rows.append(_row(prediction))
-                _draw(prediction, config.output_dir)
+                _draw(prediction, _is_synthetic(predictor), config.output_dir)
             bar.advance(task)
     _write(rows, predictor, config.output_dir)
+    if _is_synthetic(predictor):
+        console.print(
+            "This model was trained on drawn faces: its answers show the way "
+            "and mean nothing for people."
+        )
     for row in rows:
         if "error" not in row:
             print(f"{row['video']}: {describe(row)}")
@@ -84,6 +90,11 @@ def describe(row):
             f"cross-validation near that age {row['error_years']:.1f} years"
         )
     return f"{row['target']} {row['estimate']} ({row['probability']:.2f})"
+
+
+def _is_synthetic(predictor):
+    databases = predictor.card["trained_on"]["databases"]
+    return any(name.startswith("Synthetic") for name in databases)
 
 
 def _landmarks_of(video, folder):
@@ -123,9 +134,11 @@ def _row(prediction):
     return {**row, **faces, **pairs}
 
 
-def _draw(prediction, folder):
+def _draw(prediction, is_synthetic, folder):
     folder.mkdir(parents=True, exist_ok=True)
     title = f"{prediction.path.name}: {describe(_row(prediction))}"
+    if is_synthetic:
+        title += "\n(model of drawn faces: means nothing for people)"
     figure = plot_prediction(prediction, title)
     with atomic_path(folder / f"{prediction.path.stem}.png") as path:
         figure.savefig(path, dpi=150, format="png")

@@ -40,7 +40,7 @@ class EncodedClips:
         left_out: Table of the others: clip_id, path, reason.
         keys: Cache key of every usable clip, by clip id.
         cache: The cache that holds the arrays.
-        encoder: Name of the encoder; `pixels` for aligned faces as they are.
+        encoder: Name of the encoder.
         shape: Shape of one encoded frame, `(h, w, c)`.
     """
 
@@ -52,9 +52,7 @@ class EncodedClips:
     shape: tuple[int, ...]
 
     def load(self, clip_id):
-        """Encoded frames of one clip, `(frames, h, w, c)`.
-
-        Float16, or uint8 for `pixels`.
+        """Encoded frames of one clip, `(frames, h, w, c)` float16.
 
         Raises:
             OSError: If the file was removed or damaged since it was checked.
@@ -78,7 +76,7 @@ class EncodedClips:
 
 @dataclasses.dataclass(frozen=True)
 class FoldClips:
-    """Clips encoded in memory by an encoder that was fitted in a fold.
+    """Clips behind a further model that was fitted inside a fold, in memory.
 
     Attributes:
         clips: Clip table with `num_frames`.
@@ -91,17 +89,12 @@ class FoldClips:
     features: dict[str, np.ndarray]
 
     @classmethod
-    def encode(cls, encoded, encoder, clip_ids):
-        """Encodes the `pixels` of some clips."""
-        encode = _encoding_function(encoder)
-        features = {
-            clip_id: np.concatenate(
-                [encode(chunk) for chunk in _chunks(encoded.load(clip_id))]
-            )
-            for clip_id in clip_ids
-        }
+    def encode(cls, encoded, fitted, clip_ids):
+        """Runs a Keras model on the encoded frames of some clips."""
+        encode = _encoding_function(fitted)
+        features = {c: encode(encoded.load(c)) for c in clip_ids}
         clips = encoded.clips[encoded.clips.clip_id.isin(features)]
-        return cls(clips, encoder.output_shape[1:], features)
+        return cls(clips, fitted.output_shape[1:], features)
 
     def load(self, clip_id):
         """Encoded frames of one clip, `(frames, h, w, c)`."""
@@ -110,7 +103,7 @@ class FoldClips:
 
 def encode_clips(
     clips,
-    encoder=None,
+    encoder,
     cache_dir=None,
     face=FaceConfig(),
     landmarks_dir=None,
@@ -128,8 +121,8 @@ def encode_clips(
     Args:
         clips: Clip table.
         encoder: A Keras model from RGB frames `(n, size, size, 3)`, 0..255,
-            to `(n, h, w, c)`; None keeps the aligned pixels (uint8), for
-            encoders that are fitted inside a fold.
+            to `(n, h, w, c)`. What is fitted to data goes behind it, inside
+            each fold: see `FoldClips`.
         cache_dir: Folder of the cache; None for the user's cache folder.
         face: Settings of tracking and alignment.
         landmarks_dir: Folder with `<clip_id>.csv` or `.npz` landmark files,
@@ -178,7 +171,7 @@ class _EncodingJob:
         self.face = face
         self.landmarks_dir = landmarks_dir and Path(landmarks_dir)
         self.detector = detector or MTCNNDetector()
-        self.encoder = "pixels" if encoder is None else encoder.name
+        self.encoder = encoder.name
         self.encoder_key = encoder_digest(encoder)
         self.encode = _encoding_function(encoder)
 
@@ -234,15 +227,8 @@ class _EncodingJob:
         return np.concatenate([self.encode(frames) for frames in chunks])
 
 
-def _chunks(frames):
-    for start in range(0, len(frames), _CHUNK):
-        yield frames[start : start + _CHUNK]
-
-
 def encoder_digest(encoder):
     """Digest of an encoder's name, shapes, layers, precision and weights."""
-    if encoder is None:
-        return "pixels"
     digest = hashlib.sha256()
     # Names of inner layers are counted up by Keras and say nothing.
     digest.update(
@@ -259,9 +245,7 @@ def encoder_digest(encoder):
 
 
 def _encoding_function(encoder):
-    """From a chunk of aligned frames to what is stored of it."""
-    if encoder is None:
-        return lambda frames: frames
+    """From frames to what is kept of them: float16, by a compiled model."""
 
     @tf.function(
         input_signature=[tf.TensorSpec((None, *encoder.input_shape[1:]))]

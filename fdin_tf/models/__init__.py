@@ -2,16 +2,20 @@
 
 from fdin_tf.models.fdin import build_fdin
 from fdin_tf.models.imagenet import build_imagenet_encoder
-from fdin_tf.models.pca import fit_pca_encoder
+from fdin_tf.models.pca import build_contrast_encoder
+from fdin_tf.models.pca import chain_encoders
+from fdin_tf.models.pca import fit_pca
 from fdin_tf.models.vggface import build_vggface
 from fdin_tf.models.vggface import build_vggface_encoder
 from fdin_tf.models.vggface_weights import load_vggface_weights
 
 __all__ = [
+    "build_contrast_encoder",
     "build_fdin",
     "build_imagenet_encoder",
     "build_vggface",
     "build_vggface_encoder",
-    "fit_pca_encoder",
+    "chain_encoders",
+    "fit_pca",
     "load_vggface_weights",
 ]

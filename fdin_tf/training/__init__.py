@@ -1,6 +1,7 @@
 """Training, cross-validation, metrics and tracking."""
 
 from fdin_tf.training.cross_validate import CrossValidation
+from fdin_tf.training.cross_validate import NetworkTrainer
 from fdin_tf.training.cross_validate import cross_validate
 from fdin_tf.training.fit import FitConfig
 from fdin_tf.training.fit import fit
@@ -10,6 +11,7 @@ from fdin_tf.training.precision import choose_precision
 __all__ = [
     "CrossValidation",
     "FitConfig",
+    "NetworkTrainer",
     "age_errors",
     "choose_precision",
     "cross_validate",

@@ -1,5 +1,6 @@
 """Cross-validation over unseen subjects, resumable at fold and epoch."""
 
+import contextlib
 import dataclasses
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from fdin_tf.data.pipeline import make_dataset
 from fdin_tf.data.pipeline import target_values
 from fdin_tf.progress import progress_bar
 from fdin_tf.training.fit import FitConfig
+from fdin_tf.training.fit import compile_model
 from fdin_tf.training.fit import fit
 from fdin_tf.training.precision import precision_policy
 
@@ -34,17 +36,137 @@ class CrossValidation:
     history: pd.DataFrame
 
 
-def cross_validate(
-    build_model,
-    encoded,
-    folds,
-    target,
-    run_dir,
-    config=FitConfig(),
-    fit_encoder=None,
-    tracker=None,
-    seed=0,
-):
+class NetworkTrainer:
+    """Trains networks of one kind, one after the other.
+
+    All share one graph, traced once: each begins with weights of its own
+    seed and an optimizer without memory.
+
+    Args:
+        build_model: Function from the shape of one encoded frame `(h, w, c)`
+            to an untrained model on features.
+        encoded: `EncodedClips`.
+        target: `age`, `gender` or `spontaneity`.
+        config: `FitConfig`.
+        fit_encoder: Function from encoded training frames `(n, h, w, c)` to
+            a further Keras model of such frames, which the fold's network
+            then stands behind; None where nothing is fitted.
+        tracker: `Tracker`, inside its `run`; None tracks nothing.
+    """
+
+    def __init__(
+        self,
+        build_model,
+        encoded,
+        target,
+        config=FitConfig(),
+        fit_encoder=None,
+        tracker=None,
+    ):
+        self.build_model = build_model
+        self.encoded = encoded
+        self.target = target
+        self.config = config
+        self.fit_encoder = fit_encoder
+        self.tracker = tracker
+        self._model = None
+        self._first_optimizer_state = None
+
+    def train(self, fold, folder, seed=0, bar=None, name=None):
+        """Trains the network of one fold; test clips are not touched.
+
+        Args:
+            fold: `Fold`.
+            folder: Folder for the state of this network's training.
+            seed: Seed of weights, order and dropout.
+            bar: A `progress_bar`, or None.
+            name: What this network is called; None for the fold's number.
+
+        Returns:
+            The trained model on features, valid until the next call; what
+            was fitted before it, or None; and the table of epochs.
+        """
+        name = name or f"fold {fold.number}"
+        fitted = self._fitted_encoder(fold, Path(folder))
+        data = self.data(fitted, [*fold.train, *fold.valid])
+        model = self._fresh_model(data.shape, seed)
+        with self._watched(name, seed, bar) as on_epoch:
+            history = fit(
+                model,
+                data,
+                fold.train,
+                fold.valid,
+                self.target,
+                self.config,
+                Path(folder) / "checkpoints",
+                seed,
+                on_epoch,
+            )
+        return model, fitted, history
+
+    def data(self, fitted, clip_ids):
+        """The clips as the network takes them."""
+        if fitted is None:
+            return self.encoded
+        return FoldClips.encode(self.encoded, fitted, clip_ids)
+
+    def _fresh_model(self, shape, seed):
+        keras.utils.set_random_seed(seed)
+        with precision_policy(self.config.precision):
+            fresh = self.build_model(shape)
+        if self._model is None:
+            compile_model(fresh, self.target)
+            state = [
+                keras.ops.convert_to_numpy(v) for v in fresh.optimizer.variables
+            ]
+            self._model, self._first_optimizer_state = fresh, state
+            return fresh
+        self._model.set_weights(fresh.get_weights())
+        optimizer = self._model.optimizer
+        for variable, value in zip(
+            optimizer.variables, self._first_optimizer_state
+        ):
+            variable.assign(value)
+        return self._model
+
+    def _fitted_encoder(self, fold, folder):
+        """What is fitted to frames of the fold's training clips, once."""
+        if self.fit_encoder is None:
+            return None
+        path = folder / "encoder.keras"
+        if not path.is_file():
+            frames = [_some_frames(self.encoded.load(c)) for c in fold.train]
+            fitted = self.fit_encoder(np.concatenate(frames))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            whole = path.with_name("encoder.tmp.keras")
+            fitted.save(whole)
+            whole.replace(path)
+        return keras.saving.load_model(path)
+
+    @contextlib.contextmanager
+    def _watched(self, name, seed, bar):
+        """Shows and tracks a training; yields what is told each epoch."""
+        with contextlib.ExitStack() as stack:
+            task = None
+            if self.tracker:
+                stack.enter_context(self.tracker.child(name, {"seed": seed}))
+            if bar is not None:
+                task = bar.add_task(
+                    f"  {name.capitalize()}", total=self.config.epochs, note=""
+                )
+                stack.callback(bar.remove_task, task)
+
+            def on_epoch(epoch, metrics):
+                if task is not None:
+                    note = _validation(metrics)
+                    bar.update(task, completed=epoch, note=note)
+                if self.tracker:
+                    self.tracker.log_metrics(metrics, step=epoch)
+
+            yield on_epoch
+
+
+def cross_validate(trainer, folds, run_dir, seed=0):
     """Trains and tests one network per fold.
 
     A fold that is finished is read from `run_dir`; the one that was
@@ -53,17 +175,9 @@ def cross_validate(
     validation clips; the test clips are read once.
 
     Args:
-        build_model: Function from the shape of one encoded frame `(h, w, c)`
-            to an untrained model on features.
-        encoded: `EncodedClips`.
+        trainer: `NetworkTrainer`.
         folds: List of `Fold`.
-        target: `age`, `gender` or `spontaneity`.
         run_dir: Folder for the state of this cross-validation.
-        config: `FitConfig`.
-        fit_encoder: Function from frames `(n, size, size, 3)` to a Keras
-            encoder, for clips that are encoded as `pixels`; None where they
-            are encoded already.
-        tracker: `Tracker`, inside its `run`; None tracks nothing.
         seed: Seed of the run; fold k uses `seed + k`.
 
     Returns:
@@ -74,99 +188,30 @@ def cross_validate(
         overall = bar.add_task("Folds", total=len(folds), note="")
         for fold in folds:
             folder = Path(run_dir) / f"fold_{fold.number:02d}"
-            if not (folder / "result" / "predictions.csv").is_file():
-                model, encoder, history = train_network(
-                    build_model,
-                    encoded,
-                    fold,
-                    target,
-                    folder,
-                    config,
-                    fit_encoder,
-                    tracker,
-                    seed + fold.number,
-                    bar,
+            result = folder / "result"
+            if not result.is_dir():
+                model, fitted, history = trainer.train(
+                    fold, folder, seed + fold.number, bar
                 )
-                tested = _test(model, encoder, encoded, fold, target)
-                with atomic_path(folder / "result") as new:
-                    new.mkdir(parents=True)
+                tested = _test(trainer, model, fitted, fold)
+                with atomic_path(result) as new:
+                    new.mkdir()
                     history.to_csv(new / "history.csv", index=False)
                     tested.to_csv(new / "predictions.csv", index=False)
             tested = pd.read_csv(
-                folder / "result" / "predictions.csv",
+                result / "predictions.csv",
                 dtype={"clip_id": str, "subject": str},
             )
-            history = pd.read_csv(folder / "result" / "history.csv")
+            history = pd.read_csv(result / "history.csv")
             predictions.append(tested)
             histories.append(history.assign(fold=fold.number))
-            bar.print(f"Fold {fold.number}: {_summary(tested, target)}")
+            summary = _summary(tested, trainer.target)
+            bar.print(f"Fold {fold.number}: {summary}")
             bar.advance(overall)
     return CrossValidation(
         pd.concat(predictions, ignore_index=True),
         pd.concat(histories, ignore_index=True),
     )
-
-
-def train_network(
-    build_model,
-    encoded,
-    fold,
-    target,
-    folder,
-    config,
-    fit_encoder=None,
-    tracker=None,
-    seed=0,
-    bar=None,
-):
-    """Trains the network of one fold; its test clips are not touched.
-
-    Returns:
-        The trained model on features, the encoder that was fitted for it (or
-        None) and the table of epochs.
-    """
-    encoder = _fitted_encoder(fit_encoder, encoded, fold, folder)
-    data = encoded
-    if encoder is not None:
-        data = FoldClips.encode(encoded, encoder, [*fold.train, *fold.valid])
-    keras.utils.set_random_seed(seed)
-    with precision_policy(config.precision):
-        model = build_model(data.shape)
-    name = f"fold {fold.number}" if fold.test else "final model"
-    task = bar is not None and bar.add_task(
-        f"  {name.capitalize()}", total=config.epochs, note=""
-    )
-
-    def on_epoch(epoch, metrics):
-        if bar is not None:
-            unit = " years" if "valid_mae_years" in metrics else ""
-            value = metrics.get("valid_mae_years", metrics["valid_loss"])
-            note = f"validation {value:.2f}{unit}"
-            bar.update(task, completed=epoch, note=note)
-        if tracker:
-            tracker.log_metrics(metrics, step=epoch)
-
-    def train():
-        return fit(
-            model,
-            data,
-            fold.train,
-            fold.valid,
-            target,
-            config,
-            folder / "checkpoints",
-            seed,
-            on_epoch,
-        )
-
-    if tracker:
-        with tracker.child(name, {"seed": seed}):
-            history = train()
-    else:
-        history = train()
-    if bar is not None:
-        bar.remove_task(task)
-    return model, encoder, history
 
 
 def predict_clips(model, data, clip_ids, target, batch_size=16):
@@ -185,39 +230,28 @@ def predict_clips(model, data, clip_ids, target, batch_size=16):
     return estimates
 
 
-def _fitted_encoder(fit_encoder, encoded, fold, folder):
-    """The fold's own encoder, fitted once to frames of its training clips."""
-    if fit_encoder is None:
-        return None
-    path = Path(folder) / "encoder.keras"
-    if not path.is_file():
-        frames = [_some_frames(encoded.load(c)) for c in fold.train]
-        encoder = fit_encoder(np.concatenate(frames))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        whole = path.with_name("encoder.tmp.keras")
-        encoder.save(whole)
-        whole.replace(path)
-    return keras.saving.load_model(path)
-
-
 def _some_frames(frames, number=12):
     """Evenly spread frames: all of a clip add little to a few."""
     places = np.linspace(0, len(frames) - 1, min(number, len(frames)))
     return frames[places.round().astype(int)]
 
 
-def _test(model, encoder, encoded, fold, target):
-    data = encoded
-    if encoder is not None:
-        data = FoldClips.encode(encoded, encoder, fold.test)
-    clips = encoded.clips.set_index("clip_id", drop=False)
+def _test(trainer, model, fitted, fold):
+    clips = trainer.encoded.clips.set_index("clip_id", drop=False)
     tested = clips.loc[list(fold.test), _LABELS].reset_index(drop=True)
-    trained_on = target_values(clips.loc[list(fold.train)], target)
+    trained_on = target_values(clips.loc[list(fold.train)], trainer.target)
+    data = trainer.data(fitted, fold.test)
     return tested.assign(
         fold=fold.number,
-        estimate=predict_clips(model, data, fold.test, target),
+        estimate=predict_clips(model, data, fold.test, trainer.target),
         baseline=float(np.mean(trained_on)),
     )
+
+
+def _validation(metrics):
+    if "valid_mae_years" in metrics:
+        return f"validation {metrics['valid_mae_years']:.2f} years"
+    return f"validation loss {metrics['valid_loss']:.3f}"
 
 
 def _summary(tested, target):

@@ -20,12 +20,13 @@ from fdin_tf.data.folds import fold_table
 from fdin_tf.data.folds import load_folds
 from fdin_tf.data.sources import load_clips
 from fdin_tf.faces import FaceConfig
+from fdin_tf.models import chain_encoders
 from fdin_tf.progress import console
 from fdin_tf.progress import progress_bar
 from fdin_tf.serving.export import export_model
 from fdin_tf.serving.export import join_encoder
+from fdin_tf.training.cross_validate import NetworkTrainer
 from fdin_tf.training.cross_validate import cross_validate
-from fdin_tf.training.cross_validate import train_network
 from fdin_tf.training.fit import FitConfig
 from fdin_tf.training.precision import choose_precision
 from fdin_tf.training.report import model_card
@@ -91,9 +92,9 @@ def run_experiment(config, target, experiment, build_model, get_encoder):
         experiment: Name of the experiment in MLflow.
         build_model: Function from the shape of one encoded frame to an
             untrained model on features.
-        get_encoder: Function from a Keras dtype policy to the pair (fixed
-            frame encoder or None, function that fits one to the frames of a
-            fold or None).
+        get_encoder: Function from a Keras dtype policy to the pair of a
+            fixed frame encoder and a function that fits a further one to the
+            encoded training frames of a fold, or None.
 
     Returns:
         Table of errors, see `age_errors`.
@@ -123,7 +124,8 @@ def run_experiment(config, target, experiment, build_model, get_encoder):
         if name not in _NOT_PART_OF_A_RUN
     }
     facts = {
-        "encoder": "pca, fitted in each fold" if fit_encoder else encoder.name,
+        "encoder": encoder.name
+        + (" and pca, fitted in each fold" if fit_encoder else ""),
         "precision": precision,
         "folds": origin,
         "data": str(config.data_dir or f"embedded clips ({config.embedded})"),
@@ -140,30 +142,13 @@ def run_experiment(config, target, experiment, build_model, get_encoder):
     if not (run_dir / "finished.json").is_file():
         tracker = Tracker(experiment, run_dir, settings, facts)
         with tracker.run(config.name):
-            found = cross_validate(
-                build_model,
-                encoded,
-                folds,
-                target,
-                run_dir,
-                config.fit,
-                fit_encoder,
-                tracker,
-                config.seed,
+            trainer = NetworkTrainer(
+                build_model, encoded, target, config.fit, fit_encoder, tracker
             )
+            found = cross_validate(trainer, folds, run_dir, config.seed)
             errors = write_report(found, encoded, folds, run_dir, tracker)
             card = model_card(config, target, encoded, facts, errors, found)
-            path = _final_model(
-                build_model,
-                encoded,
-                target,
-                run_dir,
-                config,
-                fit_encoder,
-                encoder,
-                tracker,
-                card,
-            )
+            path = _final_model(trainer, encoder, run_dir, config, card)
         write_json(run_dir / "finished.json", {"exported": str(path)})
     errors = pd.read_csv(run_dir / "errors.csv", dtype={"group": str})
     print_errors(errors)
@@ -172,43 +157,24 @@ def run_experiment(config, target, experiment, build_model, get_encoder):
     return errors
 
 
-def _final_model(
-    build_model,
-    encoded,
-    target,
-    run_dir,
-    config,
-    fit_encoder,
-    encoder,
-    tracker,
-    card,
-):
+def _final_model(trainer, encoder, run_dir, config, card):
     """Trains on all subjects but those that choose the epoch, and exports.
 
     The errors of the cross-validation are what is expected of it.
     """
+    clips = trainer.encoded.clips
     splitter = GroupShuffleSplit(1, test_size=0.1, random_state=config.seed)
-    clips = encoded.clips
     train, valid = next(splitter.split(clips, groups=clips.subject))
     ids = clips.clip_id.to_numpy()
-    fold = Fold("final", tuple(ids[train]), tuple(ids[valid]), test=())
+    fold = Fold(-1, tuple(ids[train]), tuple(ids[valid]), test=())
     with progress_bar() as bar:
-        model, fitted, history = train_network(
-            build_model,
-            encoded,
-            fold,
-            target,
-            run_dir / "final",
-            config.fit,
-            fit_encoder,
-            tracker,
-            config.seed,
-            bar,
+        model, fitted, history = trainer.train(
+            fold, run_dir / "final", config.seed, bar, name="final model"
         )
     history.to_csv(run_dir / "final" / "history.csv", index=False)
-    encoder = fitted or encoder
+    encoder = chain_encoders(encoder, fitted)
     path = export_model(model, encoder, config.output_dir / config.name, card)
-    tracker.log_model(join_encoder(model, encoder), config.name)
+    trainer.tracker.log_model(join_encoder(model, encoder), config.name)
     return path
 
 

@@ -28,8 +28,8 @@ class FitConfig:
     Attributes:
         epochs: Number of epochs at most.
         batch_size: Clips per batch.
-        learning_rate: Largest learning rate of Adam; it falls to zero along
-            half a cosine over all epochs.
+        learning_rate: Learning rate of Adam in the first epoch; from epoch
+            to epoch it falls towards zero along half a cosine.
         patience: Epochs without a better validation before training stops.
         precision: `auto` (by the hardware), `float32`, `mixed_bfloat16` or
             `mixed_float16`.
@@ -40,6 +40,31 @@ class FitConfig:
     learning_rate: float = 1e-3
     patience: int = 10
     precision: str = "auto"
+
+
+def compile_model(model, target):
+    """Gives a model the loss of its target, and Adam without memory.
+
+    Args:
+        model: A model with the output `target`.
+        target: `age` (mean squared error) or a class target (cross-entropy).
+
+    Raises:
+        ValueError: If the model does not estimate the target.
+    """
+    if target not in model.output_names:
+        raise ValueError(
+            f"Expected a model that estimates {target!r}. Received: outputs="
+            f"{model.output_names}"
+        )
+    is_class = target in TARGET_CLASSES
+    loss = "sparse_categorical_crossentropy" if is_class else "mse"
+    model.compile(
+        keras.optimizers.Adam(),
+        loss={target: loss},
+        metrics={target: ["accuracy"] if is_class else ["mae"]},
+    )
+    model.optimizer.build(model.trainable_variables)
 
 
 def fit(
@@ -66,7 +91,8 @@ def fit(
     therefore ends with the weights of an undisturbed one.
 
     Args:
-        model: An untrained model on features, such as `build_fdin()`.
+        model: An untrained model on features, such as `build_fdin()`. One
+            that is compiled already keeps its loss and optimizer.
         data: `EncodedClips`, or another object with `clips` (with
             `num_frames`), `shape` and `load(clip_id)`.
         train: Clip ids to fit weights to.
@@ -87,16 +113,12 @@ def fit(
         FloatingPointError: If the loss is not finite any more.
         ValueError: If the model does not estimate the target.
     """
-    if target not in model.output_names:
-        raise ValueError(
-            f"Expected a model that estimates {target!r}. Received: outputs="
-            f"{model.output_names}"
-        )
+    if not model.compiled:
+        compile_model(model, target)
     clips = data.clips.set_index("clip_id")
     train, valid = list(train), list(valid)
     scale = _TargetScale.of(clips.loc[train], target)
     num_batches = batches_per_epoch(data, train, config.batch_size)
-    _compile(model, target, config, num_batches)
     progress = _Progress(
         checkpoint_dir, target, scale, config.patience, on_epoch
     )
@@ -120,7 +142,7 @@ def fit(
             epochs=config.epochs,
             steps_per_epoch=num_batches,
             validation_data=dataset(valid),
-            callbacks=[_EpochSeeds(seed), progress],
+            callbacks=[_cosine(config), _EpochSeeds(seed), progress],
             verbose=0,
             shuffle=False,  # the dataset is shuffled
         )
@@ -129,18 +151,14 @@ def fit(
     return pd.DataFrame(progress.history)
 
 
-def _compile(model, target, config, num_batches):
-    is_class = target in TARGET_CLASSES
-    loss = "sparse_categorical_crossentropy" if is_class else "mse"
-    schedule = keras.optimizers.schedules.CosineDecay(
-        config.learning_rate, decay_steps=config.epochs * num_batches
-    )
-    model.compile(
-        keras.optimizers.Adam(schedule),
-        loss={target: loss},
-        metrics={target: ["accuracy"] if is_class else ["mae"]},
-    )
-    model.optimizer.build(model.trainable_variables)
+def _cosine(config):
+    """Learning rate of an epoch: half a cosine from the largest to zero."""
+
+    def rate(epoch, _=None):
+        turn = math.pi * epoch / config.epochs
+        return config.learning_rate * 0.5 * (1 + math.cos(turn))
+
+    return keras.callbacks.LearningRateScheduler(rate)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,6 +13,7 @@ from fdin_tf.data.synthetic import load_truth
 from fdin_tf.faces import FaceConfig
 from fdin_tf.faces import aligned_chunks
 from fdin_tf.faces import track_face
+from tests.conftest import pixels
 
 
 def make_encoder(scale=1.0, name="quarters"):
@@ -35,7 +36,7 @@ def test_pixels_are_the_aligned_faces(tiny_clips, tiny_pixels):
     row = tiny_pixels.clips.iloc[0]
     frames = tiny_pixels.load(row.clip_id)
     assert frames.shape == (row.num_frames, 96, 96, 3)
-    assert frames.dtype == np.uint8
+    assert frames.dtype == np.float16
     track = track_face(row.path)
     expected = np.concatenate(list(aligned_chunks(row.path, track)))
     np.testing.assert_array_equal(frames, expected)
@@ -54,7 +55,7 @@ def test_features_are_those_of_the_encoder(tiny_clips, tiny_pixels, cache_dir):
 
 
 def test_a_second_call_reads_the_cache(tiny_clips, tiny_pixels, cache_dir):
-    again = encode_clips(tiny_clips, cache_dir=cache_dir, detector=never)
+    again = encode_clips(tiny_clips, pixels(), cache_dir, detector=never)
     assert again.keys == tiny_pixels.keys
     assert again.fingerprint() == tiny_pixels.fingerprint()
 
@@ -76,7 +77,7 @@ def test_a_damaged_entry_is_found_out_and_made_again(
     path.write_bytes(path.read_bytes()[:-1000])
     with pytest.raises(OSError, match="gone or damaged"):
         tiny_pixels.load(clip_id)
-    encode_clips(tiny_clips, cache_dir=cache_dir)
+    encode_clips(tiny_clips, pixels(), cache_dir)
     np.testing.assert_array_equal(tiny_pixels.load(clip_id), before)
 
 
@@ -85,13 +86,13 @@ def test_other_settings_and_other_videos_have_other_keys(
 ):
     two = tiny_clips[:2].copy()
     other = encode_clips(
-        two, cache_dir=cache_dir, face=FaceConfig(frames_per_second=12.5)
+        two, pixels(), cache_dir, face=FaceConfig(frames_per_second=12.5)
     )
     assert not set(other.keys.values()) & set(tiny_pixels.keys.values())
     # The key is the content's: a copy elsewhere has the same one.
     copy = shutil.copy(two.path.iloc[0], tmp_path / "copy.mp4")
     moved = two.assign(path=[str(copy), two.path.iloc[1]])
-    found = encode_clips(moved, cache_dir=cache_dir, detector=never)
+    found = encode_clips(moved, pixels(), cache_dir, detector=never)
     assert found.keys == {c: tiny_pixels.keys[c] for c in two.clip_id}
 
 
@@ -107,7 +108,7 @@ def test_broken_clips_are_left_out_and_named(tiny_clips, tmp_path, cache_dir):
     gone = tmp_path / "gone.mp4"
     clips = tiny_clips[:5].copy()
     clips["path"] = [whole, str(empty), str(text), str(cut), str(gone)]
-    encoded = encode_clips(clips, cache_dir=cache_dir)
+    encoded = encode_clips(clips, pixels(), cache_dir)
     assert encoded.clips.clip_id.tolist() == clips.clip_id.tolist()[:1]
     assert encoded.left_out.clip_id.tolist() == clips.clip_id.tolist()[1:]
     for path, reason in zip(clips.path[1:], encoded.left_out.reason):
@@ -118,7 +119,7 @@ def test_broken_clips_are_left_out_and_named(tiny_clips, tmp_path, cache_dir):
 def test_no_usable_clip_at_all_is_an_error(tiny_clips, tmp_path, cache_dir):
     clips = tiny_clips[:2].assign(path=str(tmp_path / "gone.mp4"))
     with pytest.raises(ValueError, match=r"None of the 2 clips.*gone\.mp4"):
-        encode_clips(clips, cache_dir=cache_dir)
+        encode_clips(clips, pixels(), cache_dir)
 
 
 def test_landmark_files_are_taken_instead_of_detection(
@@ -126,7 +127,8 @@ def test_landmark_files_are_taken_instead_of_detection(
 ):
     encoded = encode_clips(
         tiny_clips[:2],
-        cache_dir=cache_dir,
+        pixels(),
+        cache_dir,
         landmarks_dir=tiny_set / "truth",
         detector=never,
     )
@@ -142,7 +144,7 @@ def test_landmark_files_are_taken_instead_of_detection(
 
 def test_a_missing_landmark_folder_is_an_error(tiny_clips, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"landmarks_dir=.*none"):
-        encode_clips(tiny_clips, landmarks_dir=tmp_path / "none")
+        encode_clips(tiny_clips, pixels(), landmarks_dir=tmp_path / "none")
 
 
 def test_features_beyond_float16_are_an_error(tiny_clips, cache_dir):
@@ -161,8 +163,11 @@ def test_an_encoders_digest_is_its_weights_and_shape():
     assert encoder_digest(dense(1)) != encoder_digest(dense(2))
 
 
-def test_an_encoder_of_the_fold_works_in_memory(tiny_clips, tiny_pixels):
+def test_what_is_fitted_in_a_fold_works_in_memory(tiny_clips, tiny_pixels):
     ids = tiny_clips.clip_id[:2].tolist()
     clips = FoldClips.encode(tiny_pixels, make_encoder(), ids)
     assert clips.clips.clip_id.tolist() == ids
-    assert clips.load(ids[1]).shape == (24, 2, 2, 3)
+    assert clips.shape == (2, 2, 3)
+    frames = tiny_pixels.load(ids[1]).astype(np.float32)
+    expected = frames.reshape(-1, 2, 48, 2, 48, 3).mean(axis=(2, 4))
+    np.testing.assert_allclose(clips.load(ids[1]), expected, rtol=1e-3)

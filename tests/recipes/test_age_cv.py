@@ -24,7 +24,7 @@ def test_smoke_gives_tables_runs_and_a_model(age_cv, in_folder, capsys):
     assert overall.subjects == 8
     out, progress = capsys.readouterr()
     assert f"{overall.mae_years:.2f}" in out
-    assert "Encoder: pca, fitted in each fold" in progress
+    assert "Encoder: contrast and pca, fitted in each fold" in progress
 
     runs = mlflow.search_runs(experiment_names=["age_cv"])
     parent = runs[runs["tags.mlflow.parentRunId"].isna()].iloc[0]

@@ -11,7 +11,9 @@ import tensorflow as tf
 
 from fdin_tf import build_fdin
 from fdin_tf.explain import explained
-from fdin_tf.models import fit_pca_encoder
+from fdin_tf.models import build_contrast_encoder
+from fdin_tf.models import chain_encoders
+from fdin_tf.models import fit_pca
 from fdin_tf.serving.export import CARD
 from fdin_tf.serving.export import KERAS_MODEL
 from fdin_tf.serving.export import export_model
@@ -22,8 +24,10 @@ from fdin_tf.serving.export import latest_version
 @pytest.fixture(scope="module")
 def encoder():
     rng = np.random.default_rng(0)
+    contrast = build_contrast_encoder()
     frames = rng.integers(0, 256, (30, 96, 96, 3), dtype=np.uint8)
-    return fit_pca_encoder(frames, components=2)
+    cells = contrast.predict(frames, verbose=0)
+    return chain_encoders(contrast, fit_pca(cells, components=2))
 
 
 @pytest.fixture(scope="module")

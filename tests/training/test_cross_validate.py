@@ -1,0 +1,125 @@
+"""Cross-validation: fresh networks, no leak, finished folds read again."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fdin_tf import build_fdin
+from fdin_tf.data.encode import EncodedClips
+from fdin_tf.data.folds import make_folds
+from fdin_tf.models import fit_pca
+from fdin_tf.training import FitConfig
+from fdin_tf.training import NetworkTrainer
+from fdin_tf.training import cross_validate
+
+CONFIG = FitConfig(
+    epochs=3, batch_size=8, learning_rate=0.01, precision="float32"
+)
+
+
+class Memory:
+    """Stands where the cache stands: arrays by key."""
+
+    def __init__(self, arrays):
+        self.arrays = arrays
+
+    def get(self, key):
+        return {"features": self.arrays[key]}
+
+
+@pytest.fixture(scope="module")
+def encoded():
+    """24 clips of 12 subjects."""
+    rng = np.random.default_rng(0)
+    ids = [f"c{i}" for i in range(24)]
+    arrays = {
+        c: rng.normal(i % 12, 1, (8, 3, 3, 6)).astype(np.float16)
+        for i, c in enumerate(ids)
+    }
+    clips = pd.DataFrame(
+        {
+            "clip_id": ids,
+            "path": ids,
+            "subject": [f"{i % 12:03d}" for i in range(24)],
+            "age": [20.0 + 3 * (i % 12) for i in range(24)],
+            "gender": [("female", "male")[i % 2] for i in range(24)],
+            "spontaneity": ["posed"] * 12 + ["spontaneous"] * 12,
+            "num_frames": 8,
+        }
+    )
+    keys = dict(zip(ids, ids))
+    return EncodedClips(
+        clips, pd.DataFrame(), keys, Memory(arrays), "none", (3, 3, 6)
+    )
+
+
+def build(shape):
+    return build_fdin(
+        "age", dense_units=4, lstm_units=(4,), relation_units=(4,),
+        head_units=(4,), feature_shape=shape,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def folds(encoded):
+    return make_folds(encoded.clips, 3)
+
+
+def test_every_clip_is_predicted_once(encoded, folds, tmp_path):
+    found = cross_validate(
+        NetworkTrainer(build, encoded, "age", CONFIG), folds, tmp_path
+    )
+    assert sorted(found.predictions.clip_id) == sorted(encoded.clips.clip_id)
+    assert np.isfinite(found.predictions.estimate).all()
+    assert found.history.groupby("fold").epoch.max().tolist() == [3, 3, 3]
+    for fold in folds:
+        rows = found.predictions[found.predictions.fold == fold.number]
+        ages = encoded.clips.set_index("clip_id").age
+        assert (rows.age.to_numpy() == ages[rows.clip_id].to_numpy()).all()
+        mean = ages[list(fold.train)].mean()
+        np.testing.assert_allclose(rows.baseline, mean, rtol=1e-6)
+
+
+def test_a_network_owes_nothing_to_those_trained_before_it(
+    encoded, folds, tmp_path
+):
+    alone = NetworkTrainer(build, encoded, "age", CONFIG)
+    model, _, history = alone.train(folds[2], tmp_path / "alone", seed=7)
+    expected = [np.array(w) for w in model.get_weights()]
+    third = NetworkTrainer(build, encoded, "age", CONFIG)
+    for number in range(2):
+        third.train(folds[number], tmp_path / str(number), seed=number)
+    model, _, found = third.train(folds[2], tmp_path / "third", seed=7)
+    pd.testing.assert_frame_equal(found, history, rtol=1e-4)
+    for a, b in zip(model.get_weights(), expected):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
+
+
+def test_finished_folds_are_read_and_not_trained_again(
+    encoded, folds, tmp_path
+):
+    trainer = NetworkTrainer(build, encoded, "age", CONFIG)
+    first = cross_validate(trainer, folds, tmp_path)
+
+    def never(shape):
+        raise AssertionError("a network was built")
+
+    again = cross_validate(
+        NetworkTrainer(never, encoded, "age", CONFIG), folds, tmp_path
+    )
+    pd.testing.assert_frame_equal(again.predictions, first.predictions)
+
+
+def test_what_is_fitted_sees_training_clips_only(encoded, folds, tmp_path):
+    seen = []
+
+    def fit_encoder(frames):
+        seen.append(frames)
+        return fit_pca(frames, components=2)
+
+    trainer = NetworkTrainer(build, encoded, "age", CONFIG, fit_encoder)
+    cross_validate(trainer, folds, tmp_path)
+    assert len(seen) == len(folds)
+    for fold, frames in zip(folds, seen):
+        expected = np.concatenate([encoded.load(c) for c in fold.train])
+        np.testing.assert_array_equal(frames, expected)
