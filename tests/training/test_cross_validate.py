@@ -123,3 +123,21 @@ def test_what_is_fitted_sees_training_clips_only(encoded, folds, tmp_path):
     for fold, frames in zip(folds, seen):
         expected = np.concatenate([encoded.load(c) for c in fold.train])
         np.testing.assert_array_equal(frames, expected)
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_half_precision_trains_and_answers_in_float32(
+    encoded, folds, tmp_path, precision
+):
+    config = FitConfig(
+        epochs=8, batch_size=4, learning_rate=0.02, precision=precision
+    )
+    trainer = NetworkTrainer(build, encoded, "age", config)
+    model, _, history = trainer.train(folds[0], tmp_path / "a", seed=1)
+    compute = precision.removeprefix("mixed_")
+    assert model.get_layer("dense").compute_dtype == compute
+    assert model.output["age"].dtype == "float32"
+    assert history.train_loss.iloc[-1] < history.train_loss.iloc[0]
+    # A second network begins anew: loss scale and optimizer too.
+    _, _, again = trainer.train(folds[0], tmp_path / "b", seed=1)
+    pd.testing.assert_frame_equal(again, history, rtol=1e-3)
