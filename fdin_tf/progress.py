@@ -8,7 +8,8 @@ from rich.progress import TextColumn
 from rich.progress import TimeElapsedColumn
 from rich.progress import TimeRemainingColumn
 
-console = Console(stderr=True, highlight=False)
+# No markup: what is printed may be a path with brackets.
+console = Console(stderr=True, highlight=False, markup=False)
 
 
 def progress_bar():

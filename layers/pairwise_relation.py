@@ -6,6 +6,17 @@ import keras
 from keras import ops
 
 
+def region_pairs(regions):
+    """All pairs (i, j), i < j, of so many regions, in the fixed order.
+
+    Example:
+
+    >>> region_pairs(3)
+    ((0, 1), (0, 2), (1, 2))
+    """
+    return tuple(itertools.combinations(range(regions), 2))
+
+
 @keras.saving.register_keras_serializable(package="fdin_tf")
 class PairwiseRelation(keras.layers.Layer):
     """The same dense network on every pair of regions.
@@ -80,7 +91,7 @@ class PairwiseRelation(keras.layers.Layer):
                 "and `features` must be known when it is built. "
                 f"Received: input_shape={tuple(input_shape)}"
             )
-        self.pairs = tuple(itertools.combinations(range(regions), 2))
+        self.pairs = region_pairs(regions)
         sizes = itertools.pairwise((2 * features, *self.units))
         self.kernels, self.biases = [], []
         for layer, shape in enumerate(sizes):

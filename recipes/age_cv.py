@@ -57,7 +57,7 @@ PRESETS = {
     "demo": (
         "The embedded clips, minutes on two cores.",
         Config(
-            name="demo_age",
+            name="embedded_age",
             face=FaceConfig(frames_per_second=12.5),
             fit=FitConfig(
                 epochs=20, batch_size=16, learning_rate=5e-3, patience=10,
@@ -102,7 +102,6 @@ def run(config):
     """Runs every fold; returns the table of errors, in years."""
     return run_experiment(
         config,
-        target="age",
         experiment="age_cv",
         build_model=lambda feature_shape: build_fdin(
             target="age",

@@ -3,11 +3,12 @@
 import os
 import sys
 
+import tensorflow as tf
 import tyro
 
 from fdin_tf.progress import console
 
-_USER_MISTAKES = (ValueError, OSError, FloatingPointError)
+_USER_MISTAKES = (ValueError, OSError, FloatingPointError, OverflowError)
 
 
 def config_from_presets(presets, default, args=None):
@@ -47,6 +48,13 @@ def run_recipe(run, config):
         if os.environ.get("FDIN_TRACEBACK"):
             raise
         fail(error)
+    except tf.errors.UnknownError as error:  # raised by Python inside tf.data
+        if os.environ.get("FDIN_TRACEBACK"):
+            raise
+        lines = [x for x in str(error).splitlines() if x.startswith("OSError")]
+        if not lines:
+            raise
+        fail(lines[0].removeprefix("OSError: "))
     except KeyboardInterrupt:
         console.print("Interrupted; the same command goes on from here.")
         sys.exit(130)

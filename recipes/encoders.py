@@ -10,8 +10,6 @@ from fdin_tf.models import load_vggface_weights
 from fdin_tf.progress import console
 from fdin_tf.training.precision import precision_policy
 
-ENCODERS = ("auto", "vggface", "imagenet", "pca")
-
 
 def resolve_encoder(name, weights, frame_shape, components, precision):
     """The frame encoder of a run.
@@ -31,15 +29,14 @@ def resolve_encoder(name, weights, frame_shape, components, precision):
         what is fitted inside each fold; or None.
 
     Raises:
-        ValueError: If the name is unknown, or `vggface` is asked for without
-            weights.
+        ValueError: If `vggface` comes without weights, or `pca` with them.
         FileNotFoundError: If there is no such weights file.
         OSError: If the ImageNet weights cannot be had.
     """
-    if name not in ENCODERS:
+    if name == "pca" and weights is not None:
         raise ValueError(
-            f"Expected an encoder of {', '.join(ENCODERS)}. Received: "
-            f"encoder={name!r}"
+            "The encoder `pca` is fitted and takes no weights; add --encoder "
+            f"vggface or imagenet. Received: encoder_weights={weights}"
         )
     if name == "vggface" and weights is None:
         raise ValueError(

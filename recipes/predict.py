@@ -18,7 +18,7 @@ from tyro.conf import Positional
 
 from fdin_tf.data.cache import atomic_path
 from fdin_tf.data.clips import TARGET_CLASSES
-from fdin_tf.explain.plots import REGION_NAMES
+from fdin_tf.data.synthetic import REGIONS
 from fdin_tf.explain.plots import REGION_PAIRS
 from fdin_tf.explain.plots import plot_prediction
 from fdin_tf.progress import console
@@ -26,7 +26,7 @@ from fdin_tf.progress import progress_bar
 from fdin_tf.serving.predict import Predictor
 from recipes.cli import run_recipe
 
-DEMO_MODEL = Path(__file__).parent.parent / "saved_models" / "demo_age"
+DEMO_MODEL = Path(__file__).parents[1] / "saved_models" / "demo_age"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +52,7 @@ def run(config):
     if not config.videos:
         raise ValueError("Expected at least one video. Received: none")
     predictor = Predictor(config.model)
-    rows, failures = [], []
+    rows, failures, drawn = [], [], []
     with progress_bar() as bar:
         task = bar.add_task("Videos", total=len(config.videos), note="")
         for video in config.videos:
@@ -66,7 +66,10 @@ def run(config):
                 bar.print(f"Left out: {error}")
             else:
                 rows.append(_row(prediction))
-                _draw(prediction, _is_synthetic(predictor), config.output_dir)
+                picture = (
+                    config.output_dir / f"{_unused(video.stem, drawn)}.png"
+                )
+                _draw(prediction, _is_synthetic(predictor), picture)
             bar.advance(task)
     _write(rows, predictor, config.output_dir)
     if _is_synthetic(predictor):
@@ -127,20 +130,26 @@ def _row(prediction):
         row["estimate"] = float(prediction.estimate[0])
         row["error_years"] = prediction.error_years
     pairs = {
-        f"importance_{REGION_NAMES[i]}_{REGION_NAMES[j]}": float(share)
+        f"importance_{REGIONS[i]}_{REGIONS[j]}": float(share)
         for (i, j), share in zip(REGION_PAIRS, prediction.importance)
     }
     faces = {f"face_{name}": n for name, n in prediction.counts.items()}
     return {**row, **faces, **pairs}
 
 
-def _draw(prediction, is_synthetic, folder):
-    folder.mkdir(parents=True, exist_ok=True)
+def _unused(stem, drawn):
+    """The name, or with a number behind it where another video has it."""
+    drawn.append(stem)
+    number = drawn.count(stem)
+    return stem if number == 1 else f"{stem}-{number}"
+
+
+def _draw(prediction, is_synthetic, picture):
     title = f"{prediction.path.name}: {describe(_row(prediction))}"
     if is_synthetic:
         title += "\n(model of drawn faces: means nothing for people)"
     figure = plot_prediction(prediction, title)
-    with atomic_path(folder / f"{prediction.path.stem}.png") as path:
+    with atomic_path(picture) as path:
         figure.savefig(path, dpi=150, format="png")
 
 

@@ -4,8 +4,7 @@ import keras
 import pytest
 
 from fdin_tf.data.encode import encode_clips
-from fdin_tf.data.synthetic import SYNTHETIC_SETS
-from fdin_tf.data.synthetic import make_synthetic
+from fdin_tf.data.sources import embedded_clips
 from fdin_tf.data.uva_nemo import load_uva_nemo
 
 
@@ -24,9 +23,7 @@ def cache_dir(tmp_path_factory):
 @pytest.fixture(scope="session")
 def tiny_set(cache_dir):
     """Folder of the embedded set `tiny`: 8 subjects, 2 clips each."""
-    folder = cache_dir / "embedded" / "tiny"
-    make_synthetic(folder, SYNTHETIC_SETS["tiny"])
-    return folder
+    return embedded_clips("tiny", cache_dir)
 
 
 @pytest.fixture(scope="session")

@@ -62,23 +62,20 @@ class ArrayCache:
         """Where the arrays of a key are, or will be."""
         return self.root / key[:2] / f"{key}.npz"
 
-    def get(self, key, names=None):
-        """Reads the arrays of a key.
+    def has(self, key):
+        """Whether there is a file of the key that is not truncated."""
+        path = self.path(key)
+        return path.is_file() and zipfile.is_zipfile(path)
 
-        Args:
-            key: The key, at least two characters.
-            names: The arrays to read; None for all.
-
-        Returns:
-            A dict of arrays, or None if there is no whole file.
-        """
+    def get(self, key):
+        """The arrays of a key as a dict, or None if there is no whole file."""
         path = self.path(key)
         try:
             with np.load(path, allow_pickle=False) as arrays:
-                return {name: arrays[name] for name in names or arrays.files}
+                return {name: arrays[name] for name in arrays.files}
         except FileNotFoundError:
             return None
-        except (zipfile.BadZipFile, ValueError, KeyError, EOFError, OSError):
+        except (zipfile.BadZipFile, ValueError, EOFError):
             path.unlink(missing_ok=True)
             return None
 
@@ -120,12 +117,38 @@ class atomic_path:
         return self.temporary
 
     def __exit__(self, kind, error, traceback):
-        if kind is None:
-            os.replace(self.temporary, self.path)
-        elif self.temporary.is_dir():
-            shutil.rmtree(self.temporary, ignore_errors=True)
-        else:
-            self.temporary.unlink(missing_ok=True)
+        try:
+            if kind is None:
+                os.replace(self.temporary, self.path)
+        finally:
+            _remove(self.temporary)
+
+
+def sweep(folder):
+    """Removes what killed processes left half-written in a folder."""
+    for path in Path(folder).rglob(".*.tmp"):
+        owner = path.name.rsplit(".", 2)[-2].partition("-")[0]
+        if owner.isdecimal() and not _is_alive(int(owner)):
+            _remove(path)
+
+
+def _is_alive(process):
+    if os.name != "posix":
+        return True  # cannot be asked safely: leave the file
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _remove(path):
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def write_json(path, value):

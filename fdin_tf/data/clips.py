@@ -64,10 +64,17 @@ def read_clip_table(path):
         )
     try:
         table = pd.read_csv(
-            path, dtype=str, skipinitialspace=True, skip_blank_lines=False
+            path,
+            dtype=str,
+            skipinitialspace=True,
+            skip_blank_lines=False,  # so that lines count as in the file
+            keep_default_na=False,  # a subject may be called "NA"
+            na_values=[""],
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError) as e:
         raise ValueError(f"{path} cannot be read as a CSV table: {e}") from e
+    is_filled = table.notna().any(axis=1).to_numpy().nonzero()[0]
+    table = table[: is_filled[-1] + 1 if len(is_filled) else 0]
     table = check_clips(table, source=str(path), first_line=2)
     table["path"] = [
         str((path.parent / video).resolve()) for video in table["path"]

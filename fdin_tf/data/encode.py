@@ -15,9 +15,9 @@ from fdin_tf.data.cache import ArrayCache
 from fdin_tf.data.cache import content_digest
 from fdin_tf.data.cache import default_cache_dir
 from fdin_tf.data.cache import settings_digest
+from fdin_tf.data.cache import sweep
 from fdin_tf.faces import FaceConfig
 from fdin_tf.faces import FaceTrack
-from fdin_tf.faces import MTCNNDetector
 from fdin_tf.faces import UnusableClip
 from fdin_tf.faces import aligned_chunks
 from fdin_tf.faces import track_face
@@ -107,7 +107,6 @@ def encode_clips(
     cache_dir=None,
     face=FaceConfig(),
     landmarks_dir=None,
-    detector=None,
     workers=None,
 ):
     """Follows, aligns and encodes the face in every clip, once.
@@ -127,7 +126,6 @@ def encode_clips(
         face: Settings of tracking and alignment.
         landmarks_dir: Folder with `<clip_id>.csv` or `.npz` landmark files,
             taken instead of detection for the clips that have one.
-        detector: Face detector; None for MTCNN, loaded when first needed.
         workers: Number of clips at work at a time; None for one per core.
 
     Returns:
@@ -135,6 +133,7 @@ def encode_clips(
 
     Raises:
         FileNotFoundError: If `landmarks_dir` does not exist.
+        OverflowError: If features are too large for float16.
         ValueError: If no clip is usable.
     """
     if landmarks_dir is not None and not Path(landmarks_dir).is_dir():
@@ -142,7 +141,7 @@ def encode_clips(
             "Expected a folder of landmark files. Received: "
             f"landmarks_dir={landmarks_dir}"
         )
-    job = _EncodingJob(encoder, cache_dir, face, landmarks_dir, detector)
+    job = _EncodingJob(encoder, cache_dir, face, landmarks_dir)
     workers = workers or os.cpu_count()
     results = {}
     with progress_bar() as bar, ThreadPoolExecutor(workers) as pool:
@@ -164,14 +163,15 @@ def encode_clips(
 class _EncodingJob:
     """What is the same for every clip of a call."""
 
-    def __init__(self, encoder, cache_dir, face, landmarks_dir, detector):
+    def __init__(self, encoder, cache_dir, face, landmarks_dir):
         root = Path(cache_dir or default_cache_dir())
+        sweep(root / "tracks")
+        sweep(root / "features")
         self.tracks = ArrayCache(root / "tracks")
         self.features = ArrayCache(root / "features")
         self.face = face
         self.landmarks_dir = landmarks_dir and Path(landmarks_dir)
-        self.detector = detector or MTCNNDetector()
-        self.encoder = encoder.name
+        self.encoder = encoder
         self.encoder_key = encoder_digest(encoder)
         self.encode = _encoding_function(encoder)
 
@@ -185,12 +185,25 @@ class _EncodingJob:
                 landmarks and content_digest(landmarks),
                 dataclasses.asdict(self.face),
             )
-            track = self._track(track_key, video, landmarks)
+            track = self._known_track(track_key, video)
+            is_new = track is None
+            if is_new:
+                track = track_face(video, landmarks, config=self.face)
+            key = settings_digest(FEATURE_FORMAT, track_key, self.encoder_key)
+            features = None
+            if not self.features.has(key):
+                features = self._encode(video, track)
+        except UnusableClip as error:
+            # Found out by following the face through all of it: remembered.
+            reason = {"unusable": np.array(error.reason)}
+            self.tracks.put(track_key, reason)
+            return str(error)
         except (ValueError, OSError) as error:
             return str(error)
-        key = settings_digest(FEATURE_FORMAT, track_key, self.encoder_key)
-        if not self.features.path(key).is_file():
-            self.features.put(key, {"features": self._encode(video, track)})
+        if is_new:
+            self.tracks.put(track_key, track.arrays())
+        if features is not None:
+            self.features.put(key, {"features": features})
         found = {f"face_{name}": n for name, n in track.counts.items()}
         return key, {
             "num_frames": int(track.usable.sum()),
@@ -208,19 +221,11 @@ class _EncodingJob:
                 return path
         return None
 
-    def _track(self, key, video, landmarks):
+    def _known_track(self, key, video):
         arrays = self.tracks.get(key)
-        if arrays is None:
-            try:
-                track = track_face(video, landmarks, self.detector, self.face)
-            except UnusableClip as error:
-                self.tracks.put(key, {"unusable": np.array(str(error))})
-                raise
-            self.tracks.put(key, track.arrays())
-            return track
-        if "unusable" in arrays:
-            raise UnusableClip(str(arrays["unusable"]))
-        return FaceTrack.from_arrays(arrays)
+        if arrays is not None and "unusable" in arrays:
+            raise UnusableClip(video, str(arrays["unusable"]))
+        return arrays and FaceTrack.from_arrays(arrays)
 
     def _encode(self, video, track):
         chunks = aligned_chunks(video, track, self.face, chunk_size=_CHUNK)
@@ -228,20 +233,22 @@ class _EncodingJob:
 
 
 def encoder_digest(encoder):
-    """Digest of an encoder's name, shapes, layers, precision and weights."""
+    """Digest of an encoder's name, operations with their settings, weights."""
     digest = hashlib.sha256()
-    # Names of inner layers are counted up by Keras and say nothing.
-    digest.update(
-        settings_digest(
-            encoder.name,
-            encoder.input_shape,
-            encoder.output_shape,
-            [(type(x).__name__, x.compute_dtype) for x in encoder.layers],
-        ).encode()
-    )
+    operations = [
+        (type(operation).__name__, _settings_of(operation))
+        for operation in encoder.operations
+    ]
+    digest.update(settings_digest(encoder.name, operations).encode())
     for weight in encoder.weights:
         digest.update(np.ascontiguousarray(weight.numpy()).tobytes())
     return digest.hexdigest()
+
+
+def _settings_of(operation):
+    """Its configuration; names are counted up by Keras and say nothing."""
+    settings = operation.get_config()
+    return {key: settings[key] for key in settings if key != "name"}
 
 
 def _encoding_function(encoder):
@@ -256,7 +263,7 @@ def _encoding_function(encoder):
     def encode(frames):
         encoded = features(tf.cast(frames, tf.float32)).numpy()
         if not (np.abs(encoded) < np.finfo(np.float16).max).all():
-            raise ValueError(
+            raise OverflowError(
                 f"Expected features of encoder {encoder.name!r} that fit into "
                 f"float16. Received: a largest of {np.abs(encoded).max()}"
             )
@@ -277,12 +284,12 @@ def _collect(clips, results, job):
     used = clips[is_used].reset_index(drop=True)
     found = pd.DataFrame([results[c][1] for c in used.clip_id])
     keys = {c: results[c][0] for c in used.clip_id}
-    first = job.features.get(keys[used.clip_id.iloc[0]])
+    used = used.drop(columns=found.columns, errors="ignore")
     return EncodedClips(
         clips=pd.concat([used, found.fillna(0)], axis=1),
         left_out=left_out,
         keys=keys,
         cache=job.features,
-        encoder=job.encoder,
-        shape=first["features"].shape[1:],
+        encoder=job.encoder.name,
+        shape=tuple(job.encoder.output_shape[1:]),
     )

@@ -204,7 +204,10 @@ def _with_validation(clips, tested_in, seed):
 
 
 def _from_csv(clips, path, seed):
-    table = pd.read_csv(path, dtype=str, skipinitialspace=True)
+    try:
+        table = pd.read_csv(path, dtype=str, skipinitialspace=True)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError) as e:
+        raise ValueError(f"{path} cannot be read as a CSV table: {e}") from e
     table = table.rename(columns={"video": "clip_id"})
     missing = {"clip_id", "fold"} - set(table)
     if missing:
@@ -216,7 +219,10 @@ def _from_csv(clips, path, seed):
     test_fold = {}
     for line, (name, fold) in enumerate(zip(table.clip_id, table.fold), 2):
         clip_id = str(name).strip().removesuffix(".mp4")
-        if clip_id in known and not str(fold).strip().isdecimal():
+        if clip_id not in known:
+            continue
+        fold = str(fold).strip()
+        if not fold.isdecimal():
             raise ValueError(
                 f"{path}, line {line}, column `fold`: expected a whole number. "
                 f"Received: {fold!r}"
@@ -270,7 +276,9 @@ def _read_labels(path):
         labels = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not valid JSON: {error}") from error
-    if not isinstance(labels, dict) or not set(labels.values()) <= {0, 1}:
+    if not isinstance(labels, dict) or not all(
+        type(code) is int and code in (0, 1) for code in labels.values()
+    ):
         raise ValueError(
             f"{path}: expected a dict from clip id to 0 (posed) or 1 "
             "(spontaneous)."

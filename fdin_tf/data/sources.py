@@ -6,6 +6,7 @@ from fdin_tf.data.cache import default_cache_dir
 from fdin_tf.data.clips import read_clip_table
 from fdin_tf.data.synthetic import SYNTHETIC_SETS
 from fdin_tf.data.synthetic import make_synthetic
+from fdin_tf.data.synthetic.truth import GENERATOR_VERSION
 from fdin_tf.data.uva_nemo import load_uva_nemo
 from fdin_tf.progress import progress_bar
 
@@ -46,7 +47,8 @@ def embedded_clips(name="natural", cache_dir=None):
             f"Expected an embedded set of {', '.join(SYNTHETIC_SETS)}. "
             f"Received: embedded={name!r}"
         )
-    folder = Path(cache_dir or default_cache_dir()) / "embedded" / name
+    root = Path(cache_dir or default_cache_dir()) / "embedded"
+    folder = root / f"{name}-{GENERATOR_VERSION}"
     with progress_bar() as bar:
         task = bar.add_task("Embedded clips", total=None, note="")
         make_synthetic(

@@ -5,11 +5,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-REGION_NAMES = (
-    "left_eye", "forehead", "right_eye", "left_cheek", "nose", "right_cheek",
-    "left_mouth", "mouth", "right_mouth",
-)  # fmt: skip
-REGION_PAIRS = tuple((i, j) for i in range(9) for j in range(i + 1, 9))
+from fdin_tf.data.synthetic import REGIONS
+from layers.pairwise_relation import region_pairs
+
+REGION_PAIRS = region_pairs(len(REGIONS))
 _YELLOW = "#ffd400"
 
 
@@ -137,7 +136,7 @@ def draw_relations(axes, frame, importance, pairs):
 
 def _pair_name(pair):
     first, second = REGION_PAIRS[pair]
-    return f"{REGION_NAMES[first]} - {REGION_NAMES[second]}".replace("_", " ")
+    return f"{REGIONS[first]} - {REGIONS[second]}".replace("_", " ")
 
 
 def _middle_of_motion(frames):

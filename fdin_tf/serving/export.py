@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from fdin_tf.data.cache import atomic_path
+from fdin_tf.data.cache import sweep
 from fdin_tf.data.cache import write_json
 from fdin_tf.explain import explained
 from layers import FrameEncoder
@@ -16,13 +17,12 @@ KERAS_MODEL = "assets.extra/model.keras"
 _TOLERANCE = {"float32": 1e-4, "bfloat16": 5e-2, "float16": 1e-2}
 
 
-def join_encoder(model, encoder, frame_shape=None):
+def join_encoder(model, encoder):
     """A model on features behind its frame encoder.
 
     Args:
         model: A model of `{"features": (b, t, h, w, c), "mask": (b, t)}`.
         encoder: A Keras model from frames to `(h, w, c)`.
-        frame_shape: `(height, width, 3)`; None for the encoder's own.
 
     Returns:
         The same network on `{"frames": (b, t, height, width, 3) uint8,
@@ -39,7 +39,7 @@ def join_encoder(model, encoder, frame_shape=None):
             f"Expected an encoder to features of shape {expected}. Received: "
             f"encoder={encoder.name!r} with {encoder.output_shape[1:]}"
         )
-    frame_shape = frame_shape or encoder.input_shape[1:]
+    frame_shape = encoder.input_shape[1:]
     inputs = {
         "frames": keras.Input((None, *frame_shape), name="frames",
                               dtype="uint8"),
@@ -84,7 +84,8 @@ def export_model(model, encoder, folder, card):
         "serving_default": _endpoint(on_frames, "frames"),
         "from_features": _endpoint(on_features, "features"),
     }
-    path = Path(folder) / str(_next_version(folder))
+    sweep(folder)
+    path = Path(folder).resolve() / str(_next_version(folder))
     with atomic_path(path) as new:
         archive = keras.export.ExportArchive()
         archive.track(on_frames)

@@ -8,7 +8,6 @@ import tensorflow as tf
 
 from fdin_tf.data.cache import read_json
 from fdin_tf.faces import FaceConfig
-from fdin_tf.faces import MTCNNDetector
 from fdin_tf.faces import aligned_chunks
 from fdin_tf.faces import track_face
 from fdin_tf.serving.export import CARD
@@ -69,7 +68,7 @@ class Predictor:
             )
         self.target = self.card["target"]
         self.face = FaceConfig(**_tuples(self.card["face"]))
-        self.detector = detector or MTCNNDetector()
+        self.detector = detector
         self._loaded = tf.saved_model.load(str(path))
         self._answer = self._loaded.signatures["serving_default"]
 
@@ -95,6 +94,11 @@ class Predictor:
             mask=tf.ones((1, len(frames)), tf.bool),
         )
         estimate = answer[self.target].numpy()[0]
+        if not np.isfinite(estimate).all():
+            raise ValueError(
+                f"{video}: the model's answer is no number. Received: "
+                f"{self.target}={estimate}, model={self.path}"
+            )
         error = None
         if self.target == "age":
             error = error_near(self.card["cross_validation"], estimate[0])
@@ -113,7 +117,7 @@ class Predictor:
 def error_near(tested, estimate, years=5.0):
     """Mean absolute error among tested clips estimated close to an age.
 
-    The window of `years` to either side is doubled until five clips are in
+    The window of `years` to either side is widened until five clips are in
     it. It is taken around the estimate, not the true age: for a new person
     only the estimate is known.
 
@@ -136,8 +140,7 @@ def error_near(tested, estimate, years=5.0):
     errors = np.abs(estimates - np.asarray(tested["age"], float))
     distance = np.abs(estimates - estimate)
     enough = min(_MIN_CLIPS, len(errors))
-    while (distance <= years).sum() < enough:
-        years *= 2
+    years = max(years, np.sort(distance)[enough - 1])
     return float(errors[distance <= years].mean())
 
 

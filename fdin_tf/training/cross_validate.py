@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import shutil
 from pathlib import Path
 
 import keras
@@ -198,9 +199,12 @@ def cross_validate(trainer, folds, run_dir, seed=0):
                     new.mkdir()
                     history.to_csv(new / "history.csv", index=False)
                     tested.to_csv(new / "predictions.csv", index=False)
+                shutil.rmtree(folder / "checkpoints")
             tested = pd.read_csv(
                 result / "predictions.csv",
                 dtype={"clip_id": str, "subject": str},
+                keep_default_na=False,  # a subject may be called "NA"
+                na_values=[""],
             )
             history = pd.read_csv(result / "history.csv")
             predictions.append(tested)

@@ -12,6 +12,7 @@ from sklearn.model_selection import GroupShuffleSplit
 from fdin_tf.data.cache import default_cache_dir
 from fdin_tf.data.cache import read_json
 from fdin_tf.data.cache import settings_digest
+from fdin_tf.data.cache import sweep
 from fdin_tf.data.cache import write_json
 from fdin_tf.data.clips import require_target
 from fdin_tf.data.encode import encode_clips
@@ -34,11 +35,16 @@ from fdin_tf.training.report import print_errors
 from fdin_tf.training.report import say_what_runs
 from fdin_tf.training.report import write_report
 from fdin_tf.training.tracking import Tracker
+from fdin_tf.version import __version__
 
-# Where results go and how a run is started does not change its result.
-_NOT_PART_OF_A_RUN = ("output_dir", "cache_dir", "restart")
+# Where things are does not change a result: what they are does.
+_PLACES = (
+    "data_dir", "landmarks_dir", "folds", "encoder_weights", "output_dir",
+    "cache_dir", "restart",
+)  # fmt: skip
 _PACKAGES = (
-    "fdin-tf", "tensorflow", "keras", "numpy", "opencv-python-headless",
+    "tensorflow", "keras", "numpy", "pandas", "scikit-learn", "mlflow",
+    "mtcnn", "opencv-python-headless",
 )  # fmt: skip
 
 
@@ -79,8 +85,8 @@ class Experiment:
     restart: bool = False
 
 
-def run_experiment(config, target, experiment, build_model, get_encoder):
-    """Runs an experiment from videos to an exported model.
+def run_experiment(config, experiment, build_model, get_encoder):
+    """Runs an experiment on age, from videos to an exported model.
 
     Clips, faces, features, folds, networks, tables, pictures, export: each
     step is kept, so that an interrupted run continues where it stopped and a
@@ -88,10 +94,9 @@ def run_experiment(config, target, experiment, build_model, get_encoder):
 
     Args:
         config: `Experiment`.
-        target: What is estimated.
         experiment: Name of the experiment in MLflow.
         build_model: Function from the shape of one encoded frame to an
-            untrained model on features.
+            untrained model of age on features.
         get_encoder: Function from a Keras dtype policy to the pair of a
             fixed frame encoder and a function that fits a further one to the
             encoded training frames of a fold, or None.
@@ -106,23 +111,21 @@ def run_experiment(config, target, experiment, build_model, get_encoder):
     """
     cache_dir = Path(config.cache_dir or default_cache_dir())
     clips = load_clips(config.data_dir, config.embedded, cache_dir)
-    require_target(clips, target, source=str(config.data_dir or "embedded"))
+    require_target(clips, "age", source=str(config.data_dir or "embedded"))
     precision = choose_precision(config.fit.precision, cache_dir)
     config = dataclasses.replace(
         config, fit=dataclasses.replace(config.fit, precision=precision)
     )
     encoder, fit_encoder = get_encoder(precision)
+    # Mistakes in folds and sizes show before hours of encoding.
+    load_folds(clips, config.folds, config.num_folds, config.seed)
+    build_model(encoder.output_shape[1:])
     encoded = encode_clips(
         clips, encoder, cache_dir, config.face, config.landmarks_dir
     )
     folds, origin = load_folds(
         encoded.clips, config.folds, config.num_folds, config.seed
     )
-    settings = {
-        name: value
-        for name, value in dataclasses.asdict(config).items()
-        if name not in _NOT_PART_OF_A_RUN
-    }
     facts = {
         "encoder": encoder.name
         + (" and pca, fitted in each fold" if fit_encoder else ""),
@@ -132,29 +135,52 @@ def run_experiment(config, target, experiment, build_model, get_encoder):
         "data_fingerprint": encoded.fingerprint(),
         **_versions(),
     }
-    key = settings_digest(
-        experiment, settings, encoded.fingerprint(), fold_table(folds).to_csv()
-    )
-    run_dir = cache_dir / "runs" / f"{experiment}-{key[:12]}"
+    run_dir = cache_dir / "runs" / _run_name(experiment, config, facts, folds)
+    settings, places = _settings(config)
+    tracker = Tracker(experiment, run_dir, settings, {**facts, **places})
     if config.restart:
+        tracker.forget()
         shutil.rmtree(run_dir, ignore_errors=True)
+    sweep(run_dir)
     say_what_runs(encoded, facts)
-    if not (run_dir / "finished.json").is_file():
-        tracker = Tracker(experiment, run_dir, settings, facts)
+    if not _exported(run_dir, config):
         with tracker.run(config.name):
             trainer = NetworkTrainer(
-                build_model, encoded, target, config.fit, fit_encoder, tracker
+                build_model, encoded, "age", config.fit, fit_encoder, tracker
             )
             found = cross_validate(trainer, folds, run_dir, config.seed)
             errors = write_report(found, encoded, folds, run_dir, tracker)
-            card = model_card(config, target, encoded, facts, errors, found)
+            card = model_card(config, encoded, facts, errors, found)
             path = _final_model(trainer, encoder, run_dir, config, card)
-        write_json(run_dir / "finished.json", {"exported": str(path)})
+            write_json(run_dir / "finished.json", {"exported": str(path)})
     errors = pd.read_csv(run_dir / "errors.csv", dtype={"group": str})
     print_errors(errors)
-    exported = read_json(run_dir / "finished.json")["exported"]
-    console.print(f"Model: {exported}   State of the run: {run_dir}")
+    console.print(f"Model: {_exported(run_dir, config)}", soft_wrap=True)
+    console.print(f"State of the run: {run_dir}", soft_wrap=True)
     return errors
+
+
+def _run_name(experiment, config, facts, folds):
+    """A name that another data, setting or version gives another of."""
+    settings, _ = _settings(config)
+    facts = {**facts, "data": None, "folds": fold_table(folds).to_csv()}
+    return f"{experiment}-{settings_digest(settings, facts)[:12]}"
+
+
+def _settings(config):
+    """What decides a result, and where things are (which does not)."""
+    fields = dataclasses.asdict(config)
+    places = {name: str(fields.pop(name, None)) for name in _PLACES}
+    return fields, places
+
+
+def _exported(run_dir, config):
+    """The model that a finished run exported to where it is wanted, if any."""
+    path = read_json(run_dir / "finished.json", {}).get("exported")
+    folder = (config.output_dir / config.name).resolve()
+    if path and Path(path).is_dir() and Path(path).parent == folder:
+        return path
+    return None
 
 
 def _final_model(trainer, encoder, run_dir, config, card):
@@ -173,13 +199,10 @@ def _final_model(trainer, encoder, run_dir, config, card):
         )
     history.to_csv(run_dir / "final" / "history.csv", index=False)
     encoder = chain_encoders(encoder, fitted)
-    path = export_model(model, encoder, config.output_dir / config.name, card)
     trainer.tracker.log_model(join_encoder(model, encoder), config.name)
-    return path
+    return export_model(model, encoder, config.output_dir / config.name, card)
 
 
 def _versions():
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        found[package] = version(package)
-    return found
+    found = {"python": platform.python_version(), "fdin-tf": __version__}
+    return found | {package: version(package) for package in _PACKAGES}

@@ -33,6 +33,9 @@ class FitConfig:
         patience: Epochs without a better validation before training stops.
         precision: `auto` (by the hardware), `float32`, `mixed_bfloat16` or
             `mixed_float16`.
+
+    Raises:
+        ValueError: If a number is out of its range.
     """
 
     epochs: int = 30
@@ -40,6 +43,19 @@ class FitConfig:
     learning_rate: float = 1e-3
     patience: int = 10
     precision: str = "auto"
+
+    def __post_init__(self):
+        for name in ("epochs", "batch_size", "patience"):
+            if getattr(self, name) < 1:
+                raise ValueError(
+                    f"Expected `{name}` of the training to be at least 1. "
+                    f"Received: {name}={getattr(self, name)}"
+                )
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(
+                "Expected a positive learning rate. Received: learning_rate="
+                f"{self.learning_rate}"
+            )
 
 
 def compile_model(model, target):
@@ -106,8 +122,10 @@ def fit(
             1; `metrics` is a dict of floats.
 
     Returns:
-        Table with one row per epoch: `epoch`, `train_loss`, `valid_loss`
-        and, for age, `train_mae_years` and `valid_mae_years`.
+        Table with one row per epoch: `epoch`, `learning_rate`, `train_loss`,
+        `valid_loss` (in standard units for age) and, for age,
+        `train_mae_years` and `valid_mae_years`, for classes
+        `train_accuracy` and `valid_accuracy`.
 
     Raises:
         FloatingPointError: If the loss is not finite any more.
@@ -257,7 +275,7 @@ class _Progress(keras.callbacks.Callback):
             self.state["best"] = value
             self.best_weights = self.model.get_weights()
         self.state["wait"] = 0 if is_best else self.state["wait"] + 1
-        metrics = self._in_units(logs)
+        metrics = self._in_units(dict(logs))
         self.history.append({"epoch": epoch + 1, **metrics})
         self._save(is_best)
         self.on_epoch(epoch + 1, metrics)
@@ -270,7 +288,7 @@ class _Progress(keras.callbacks.Callback):
 
     def _in_units(self, logs):
         """Losses as they are, errors of age in years."""
-        metrics = {}
+        metrics = {"learning_rate": float(logs.pop("learning_rate"))}
         for name, value in logs.items():
             part = "valid" if name.startswith("val_") else "train"
             name = name.removeprefix("val_")

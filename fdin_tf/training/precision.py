@@ -57,7 +57,7 @@ def choose_precision(precision="auto", memory_dir=None):
     if not _has_bfloat16_flag():
         return "float32"
     memory = memory_dir and Path(memory_dir) / "bfloat16.json"
-    machine = f"{platform.node()}, TensorFlow {tf.__version__}"
+    machine = f"{_processor()}, TensorFlow {tf.__version__}"
     known = read_json(memory, {}) if memory else {}
     if machine not in known:
         known[machine] = _speedup_of_bfloat16()
@@ -90,6 +90,14 @@ def _has_bfloat16_flag(cpuinfo=Path("/proc/cpuinfo")):
     except OSError:  # not Linux: no flags to read
         return False
     return any(flag in words for flag in _BFLOAT16_FLAGS)
+
+
+def _processor(cpuinfo=Path("/proc/cpuinfo")):
+    """The processor's model name: host names change with every container."""
+    for line in cpuinfo.read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
 
 
 def _speedup_of_bfloat16(size=1024, repeats=5):

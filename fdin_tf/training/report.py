@@ -48,13 +48,13 @@ def write_report(found, encoded, folds, run_dir, tracker):
     return errors
 
 
-def model_card(config, target, encoded, facts, errors, found):
+def model_card(config, encoded, facts, errors, found):
     """What an exported model is, how well it did, and what it is not for."""
     clips = encoded.clips
     return {
         "name": config.name,
-        "target": target,
-        "unit": "years" if target == "age" else "probability",
+        "target": "age",
+        "unit": "years",
         "face": dataclasses.asdict(config.face),
         "trained_on": {
             "databases": sorted(clips.database.unique()),
@@ -70,7 +70,7 @@ def model_card(config, target, encoded, facts, errors, found):
         .to_dict(orient="records"),
         "cross_validation": {
             name: found.predictions[name].round(3).tolist()
-            for name in (target, "estimate")
+            for name in ("age", "estimate")
         },
         "limits": _LIMITS,
     }

@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import tempfile
 from pathlib import Path
 
 import mlflow
@@ -41,6 +40,14 @@ class Tracker:
         self.tags = tags or {}
         self._memory = Path(run_dir) / "tracking.json"
 
+    def forget(self):
+        """Ends the runs that are remembered and begins new ones."""
+        client = mlflow.MlflowClient()
+        for run_id in read_json(self._memory, {}).values():
+            if _exists(run_id) and _status(run_id) == "RUNNING":
+                client.set_terminated(run_id, "KILLED")
+        self._memory.unlink(missing_ok=True)
+
     @contextlib.contextmanager
     def run(self, name):
         """The parent run; yields its id."""
@@ -74,20 +81,12 @@ class Tracker:
         )
 
     def log_table(self, table, name):
-        """A table as CSV and as JSON that the user interface shows."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / f"{name}.csv"
-            table.to_csv(path, index=False)
-            mlflow.log_artifact(str(path), "tables")
-        mlflow.log_table(table, f"tables/{name}.json")
+        """A table as CSV, which MLflow's pages show as a table."""
+        mlflow.log_text(table.to_csv(index=False), f"tables/{name}.csv")
 
     def log_figure(self, figure, name):
         """A matplotlib figure as PNG."""
         mlflow.log_figure(figure, f"figures/{name}.png")
-
-    def log_files(self, folder, name):
-        """All files of a folder."""
-        mlflow.log_artifacts(str(folder), name)
 
     def log_model(self, model, name):
         """A Keras model with its signature; returns the model's URI."""
@@ -134,6 +133,10 @@ def flat_params(params, prefix=""):
         else:
             flat[prefix + name] = str(value)
     return flat
+
+
+def _status(run_id):
+    return mlflow.get_run(run_id).info.status
 
 
 def _exists(run_id):

@@ -1,6 +1,11 @@
 """The cache: whole or absent, never half-written."""
 
+import contextlib
 import hashlib
+import os
+import resource
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -10,6 +15,7 @@ from fdin_tf.data.cache import atomic_path
 from fdin_tf.data.cache import content_digest
 from fdin_tf.data.cache import read_json
 from fdin_tf.data.cache import settings_digest
+from fdin_tf.data.cache import sweep
 from fdin_tf.data.cache import write_json
 
 KEY = "0123abcd"
@@ -35,7 +41,6 @@ def test_arrays_come_back_bit_by_bit(cache, arrays):
     assert found["features"].dtype == np.float16
     np.testing.assert_array_equal(found["features"], arrays["features"])
     assert str(found["text"]) == "why not"
-    assert list(cache.get(KEY, ["text"])) == ["text"]
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.99])
@@ -46,6 +51,7 @@ def test_a_truncated_file_counts_as_absent(cache, arrays, share):
     path.write_bytes(whole[: int(share * len(whole))])
     assert cache.get(KEY) is None
     assert not path.exists()
+    assert not cache.has(KEY)
 
 
 def test_a_flipped_bit_counts_as_absent(cache):
@@ -86,6 +92,52 @@ def test_a_folder_appears_whole(tmp_path):
         (temporary / "a").write_text("a")
         assert not (tmp_path / "version").exists()
     assert (tmp_path / "version" / "a").read_text() == "a"
+
+
+def test_a_rename_that_fails_leaves_nothing_behind(tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").write_text("kept")
+
+    def replace_a_full_folder():
+        with atomic_path(tmp_path / "full") as temporary:
+            temporary.mkdir()
+
+    with pytest.raises(OSError, match="full"):
+        replace_a_full_folder()
+    assert [path.name for path in tmp_path.iterdir()] == ["full"]
+
+
+def test_what_killed_processes_left_is_swept(tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left = tmp_path / "ab" / f".key.npz.{ended.pid}-a1b2c3.tmp"
+    in_use = tmp_path / "ab" / f".key.npz.{os.getpid()}-a1b2c3.tmp"
+    left.parent.mkdir()
+    for path in (left, in_use):
+        path.write_text("half")
+    sweep(tmp_path)
+    assert list(left.parent.iterdir()) == [in_use]
+
+
+def test_trouble_with_reading_does_not_remove_a_good_file(cache, arrays):
+    cache.put(KEY, arrays)
+    path = cache.path(KEY)
+    descriptors = []
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, limit[1]))
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                descriptors.append(open(path, "rb"))  # noqa: SIM115
+        with pytest.raises(OSError, match="Too many open files"):
+            cache.get(KEY)
+    finally:
+        for file in descriptors:
+            file.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+    np.testing.assert_array_equal(
+        cache.get(KEY)["features"], arrays["features"]
+    )
 
 
 def test_the_content_digest_is_sha256(tmp_path):

@@ -69,6 +69,15 @@ def test_a_bad_cell_is_named_by_line_and_column(write, line, message):
         read_clip_table(write(HEADER, *GOOD, line))
 
 
+def test_blank_lines_at_the_end_are_no_clips(write):
+    assert len(read_clip_table(write(HEADER, *GOOD, "", ""))) == 3
+
+
+def test_a_subject_may_be_called_na(write):
+    line = "c1,c.mp4,NA,31,female,posed,mine"
+    assert read_clip_table(write(HEADER, line)).subject[0] == "NA"
+
+
 def test_a_fold_that_is_no_whole_number_is_refused(write):
     with pytest.raises(ValueError, match=r"line 3, column `fold`.*'x'"):
         read_clip_table(write(HEADER + ",fold", GOOD[0] + ",0", GOOD[1] + ",x"))

@@ -2,6 +2,7 @@
 
 import shutil
 
+import cv2
 import keras
 import numpy as np
 import pytest
@@ -24,9 +25,14 @@ def make_encoder(scale=1.0, name="quarters"):
     return keras.Model(frames, scaled, name=name)
 
 
-def never(image):
-    """A detector that must not be asked."""
-    raise AssertionError("the face was looked for again")
+@pytest.fixture
+def no_tracking(monkeypatch):
+    """Following a face again is an error from now on."""
+
+    def never(*_, **__):
+        raise AssertionError("the face was looked for again")
+
+    monkeypatch.setattr("fdin_tf.data.encode.track_face", never)
 
 
 def test_pixels_are_the_aligned_faces(tiny_clips, tiny_pixels):
@@ -54,17 +60,19 @@ def test_features_are_those_of_the_encoder(tiny_clips, tiny_pixels, cache_dir):
     np.testing.assert_allclose(features, expected, rtol=1e-3)
 
 
-def test_a_second_call_reads_the_cache(tiny_clips, tiny_pixels, cache_dir):
-    again = encode_clips(tiny_clips, pixels(), cache_dir, detector=never)
+def test_a_second_call_reads_the_cache(
+    tiny_clips, tiny_pixels, cache_dir, no_tracking
+):
+    again = encode_clips(tiny_clips, pixels(), cache_dir)
     assert again.keys == tiny_pixels.keys
     assert again.fingerprint() == tiny_pixels.fingerprint()
 
 
 def test_another_encoder_does_not_follow_the_face_again(
-    tiny_clips, tiny_pixels, cache_dir
+    tiny_clips, tiny_pixels, cache_dir, no_tracking
 ):
     encoder = make_encoder(0.5, "halved")
-    encoded = encode_clips(tiny_clips[:1], encoder, cache_dir, detector=never)
+    encoded = encode_clips(tiny_clips[:1], encoder, cache_dir)
     assert encoded.keys != tiny_pixels.keys
 
 
@@ -82,17 +90,22 @@ def test_a_damaged_entry_is_found_out_and_made_again(
 
 
 def test_other_settings_and_other_videos_have_other_keys(
-    tiny_clips, tiny_pixels, tmp_path, cache_dir
+    tiny_clips, tiny_pixels, cache_dir
 ):
     two = tiny_clips[:2].copy()
     other = encode_clips(
         two, pixels(), cache_dir, face=FaceConfig(frames_per_second=12.5)
     )
     assert not set(other.keys.values()) & set(tiny_pixels.keys.values())
-    # The key is the content's: a copy elsewhere has the same one.
+
+
+def test_a_copy_elsewhere_has_the_same_key(
+    tiny_clips, tiny_pixels, tmp_path, cache_dir, no_tracking
+):
+    two = tiny_clips[:2].copy()
     copy = shutil.copy(two.path.iloc[0], tmp_path / "copy.mp4")
     moved = two.assign(path=[str(copy), two.path.iloc[1]])
-    found = encode_clips(moved, pixels(), cache_dir, detector=never)
+    found = encode_clips(moved, pixels(), cache_dir)
     assert found.keys == {c: tiny_pixels.keys[c] for c in two.clip_id}
 
 
@@ -116,6 +129,43 @@ def test_broken_clips_are_left_out_and_named(tiny_clips, tmp_path, cache_dir):
         assert "\n" not in reason
 
 
+def test_a_clip_without_a_face_is_remembered(
+    tiny_clips, tmp_path, cache_dir, monkeypatch
+):
+    blank = tmp_path / "blank.mp4"
+    writer = cv2.VideoWriter(
+        str(blank), cv2.VideoWriter_fourcc(*"mp4v"), 25, (128, 128)
+    )
+    for _ in range(20):
+        writer.write(np.full((128, 128, 3), 127, np.uint8))
+    writer.release()
+    clips = tiny_clips[:2].assign(path=[tiny_clips.path[0], str(blank)])
+    first = encode_clips(clips, pixels(), cache_dir)
+    monkeypatch.delattr("fdin_tf.data.encode.track_face")
+    again = encode_clips(clips, pixels(), cache_dir)
+    assert first.left_out.clip_id.tolist() == [tiny_clips.clip_id[1]]
+    assert str(blank) in first.left_out.reason[0]
+    assert again.left_out.equals(first.left_out)
+
+
+def test_a_truncated_entry_of_the_first_clip_is_made_again(
+    tiny_clips, tiny_pixels, cache_dir
+):
+    path = tiny_pixels.cache.path(tiny_pixels.keys[tiny_clips.clip_id[0]])
+    path.write_bytes(path.read_bytes()[:100])
+    again = encode_clips(tiny_clips, pixels(), cache_dir)
+    assert len(again.load(tiny_clips.clip_id[0])) == 24
+
+
+def test_columns_of_the_user_that_are_found_out_are_replaced(
+    tiny_clips, tiny_pixels, cache_dir
+):
+    clips = tiny_clips.assign(num_frames="many", take="first")
+    encoded = encode_clips(clips, pixels(), cache_dir)
+    assert encoded.clips.num_frames.tolist() == [24] * 16
+    assert set(encoded.clips["take"]) == {"first"}
+
+
 def test_no_usable_clip_at_all_is_an_error(tiny_clips, tmp_path, cache_dir):
     clips = tiny_clips[:2].assign(path=str(tmp_path / "gone.mp4"))
     with pytest.raises(ValueError, match=r"None of the 2 clips.*gone\.mp4"):
@@ -130,7 +180,6 @@ def test_landmark_files_are_taken_instead_of_detection(
         pixels(),
         cache_dir,
         landmarks_dir=tiny_set / "truth",
-        detector=never,
     )
     assert set(encoded.clips.face_source) == {"landmarks"}
     clip_id = tiny_clips.clip_id[0]
@@ -149,11 +198,11 @@ def test_a_missing_landmark_folder_is_an_error(tiny_clips, tmp_path):
 
 def test_features_beyond_float16_are_an_error(tiny_clips, cache_dir):
     encoder = make_encoder(1e6, "huge")
-    with pytest.raises(ValueError, match="fit into float16"):
+    with pytest.raises(OverflowError, match="fit into float16"):
         encode_clips(tiny_clips[:1], encoder, cache_dir)
 
 
-def test_an_encoders_digest_is_its_weights_and_shape():
+def test_an_encoders_digest_is_its_weights_and_settings():
     def dense(seed):
         keras.utils.set_random_seed(seed)
         frames = keras.Input((8, 8, 3))
@@ -161,6 +210,8 @@ def test_an_encoders_digest_is_its_weights_and_shape():
 
     assert encoder_digest(dense(1)) == encoder_digest(dense(1))
     assert encoder_digest(dense(1)) != encoder_digest(dense(2))
+    assert encoder_digest(make_encoder()) == encoder_digest(make_encoder())
+    assert encoder_digest(make_encoder()) != encoder_digest(make_encoder(0.5))
 
 
 def test_what_is_fitted_in_a_fold_works_in_memory(tiny_clips, tiny_pixels):

@@ -110,6 +110,8 @@ def test_a_csv_file_decides(tmp_path):
         ("clip_id,fold\n000_posed_0,one\n", "line 2, column `fold`.*'one'"),
         ("clip_id,fold\n000_posed_0,1\n000_posed_0,2\n", "line 3.*in 1 and 2"),
         ("clip_id,fold\n000_posed_0,1\n", "a fold for every clip"),
+        ("clip_id,fold\nother,\nother,\n", "a fold for every clip"),
+        ("", "folds.csv cannot be read"),
     ],
 )
 def test_a_csv_file_that_does_not_fit_is_refused(tmp_path, text, message):
@@ -151,6 +153,8 @@ def change_json(path, change):
     ("name", "change", "message"),
     [
         ("1/test.json", lambda x: [*x], "a dict from clip id"),
+        ("1/test.json", lambda x: dict.fromkeys(x, 1.0), "a dict from clip id"),
+        ("1/test.json", lambda x: {c: [1] for c in x}, "a dict from clip id"),
         ("1/test.json", lambda x: {**x, next(iter(x)): 1 - x[next(iter(x))]},
          "the smile type of the clip table"),
         ("1/test.json", lambda x: dict(list(x.items())[1:]),

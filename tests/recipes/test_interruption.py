@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [
-    sys.executable, "-m", "recipes.age_cv", "smoke", "--fit.epochs", "6",
+    sys.executable, "-m", "recipes.age_cv", "smoke", "--fit.epochs", "12",
 ]  # fmt: skip
 
 
@@ -55,12 +55,10 @@ def undisturbed(tmp_path_factory):
 
 
 def test_killed_while_encoding_and_twice_while_training(undisturbed, tmp_path):
-    kill_when(tmp_path, "cache/embedded/tiny/videos/00[2-8]*.mp4")
+    kill_when(tmp_path, "cache/embedded/tiny-*/videos/00[2-8]*.mp4")
     kill_when(tmp_path, "cache/features/*/*.npz")
-    done = len(list(tmp_path.glob("cache/features/*/*.npz")))
-    assert 0 < done < 16
-    kill_when(tmp_path, "cache/runs/*/fold_00/checkpoints/epoch_00003")
-    kill_when(tmp_path, "cache/runs/*/fold_01/checkpoints/epoch_00002")
+    kill_when(tmp_path, "cache/runs/*/fold_00/checkpoints/epoch_*")
+    kill_when(tmp_path, "cache/runs/*/fold_01/checkpoints/epoch_*")
     found = finish(tmp_path)
     assert found.clip_id.tolist() == undisturbed.clip_id.tolist()
     # Sums in another order differ in the last digits; training keeps that

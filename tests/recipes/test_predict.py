@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import cv2
 import numpy as np
@@ -56,6 +57,14 @@ def test_a_photographs_clip_is_estimated_through_real_detection(
     picture = cv2.imread(str(predict.folder / "astronaut.png"))
     assert picture.shape[0] > 300
     assert picture.std() > 20
+
+
+def test_videos_of_one_name_have_a_picture_each(predict, photo_clip, tmp_path):
+    (tmp_path / "b").mkdir()
+    copy = shutil.copy(photo_clip, tmp_path / "b" / photo_clip.name)
+    predict(photo_clip, copy)
+    names = {path.name for path in predict.folder.glob("*.png")}
+    assert names == {"astronaut.png", "astronaut-2.png"}
 
 
 def test_a_broken_video_among_good_ones_is_reported(

@@ -171,6 +171,16 @@ def test_a_loss_that_is_not_finite_ends_training(data, parts):
         fit(make_model(), broken, *parts, "age", CONFIG)
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [{"epochs": 0}, {"batch_size": 0}, {"patience": 0}, {"learning_rate": 0.0}],
+)
+def test_settings_out_of_range_are_refused(setting):
+    (name,) = setting
+    with pytest.raises(ValueError, match=f"{name}={setting[name]}"):
+        FitConfig(**setting)
+
+
 def test_a_model_of_another_target_is_refused(data, parts):
     with pytest.raises(ValueError, match=r"estimates 'gender'.*\['age'\]"):
         fit(make_model(), data, *parts, "gender", CONFIG)
