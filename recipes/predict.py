@@ -63,7 +63,7 @@ def run(config):
             except (ValueError, OSError) as error:
                 failures.append(str(error))
                 rows.append({"video": str(video), "error": str(error)})
-                bar.print(f"Left out: {error}")
+                bar.print(f"Left out: {error}", soft_wrap=True)
             else:
                 rows.append(_row(prediction))
                 picture = (

@@ -87,7 +87,7 @@ def plot_prediction(prediction, title, num_pairs=3, num_frames=8):
         A matplotlib `Figure`.
     """
     frames, importance = prediction.frames, prediction.importance
-    figure = Figure(figsize=(11, 4.4), layout="constrained")
+    figure = Figure(figsize=(11, 5), layout="constrained")
     figure.suptitle(title)
     face, strip = figure.subfigures(1, 2, width_ratios=(1, 2.1))
     top = np.argsort(-importance)[:num_pairs]

@@ -137,7 +137,7 @@ def run_experiment(config, experiment, build_model, get_encoder):
     }
     run_dir = cache_dir / "runs" / _run_name(experiment, config, facts, folds)
     settings, places = _settings(config)
-    tracker = Tracker(experiment, run_dir, settings, {**facts, **places})
+    tracker = Tracker(experiment, run_dir, settings, {**places, **facts})
     if config.restart:
         tracker.forget()
         shutil.rmtree(run_dir, ignore_errors=True)
