@@ -33,7 +33,9 @@ def config_from_presets(presets, default, args=None):
             f"expected one of the presets {', '.join(presets)}. Received: "
             f"{args[0]!r}"
         )
-    return tyro.extras.overridable_config_cli(presets, args=args)
+    return tyro.extras.overridable_config_cli(
+        presets, args=args, description=f"Without a preset: {default}."
+    )
 
 
 def run_recipe(run, config):

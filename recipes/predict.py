@@ -3,6 +3,9 @@
     python -m recipes.predict VIDEO...
     python -m recipes.predict VIDEO... --model saved_models/fdin_age
 
+A video that cannot be used is named and left out; if none can, the exit code
+is 2.
+
 Prints one line per video and writes to --output-dir: `predictions.csv`,
 `predictions.json` and a picture per video. The versioned demo model was
 trained on drawn faces: it shows the way, its ages mean nothing for people.
@@ -20,6 +23,7 @@ from fdin_tf.data.cache import atomic_path
 from fdin_tf.data.clips import TARGET_CLASSES
 from fdin_tf.data.synthetic import REGIONS
 from fdin_tf.explain.plots import REGION_PAIRS
+from fdin_tf.explain.plots import pair_name
 from fdin_tf.explain.plots import plot_prediction
 from fdin_tf.progress import console
 from fdin_tf.progress import progress_bar
@@ -52,7 +56,7 @@ def run(config):
     if not config.videos:
         raise ValueError("Expected at least one video. Received: none")
     predictor = Predictor(config.model)
-    rows, failures, drawn = [], [], []
+    rows, reasons, failures, drawn = [], [], [], []
     with progress_bar() as bar:
         task = bar.add_task("Videos", total=len(config.videos), note="")
         for video in config.videos:
@@ -63,9 +67,11 @@ def run(config):
             except (ValueError, OSError) as error:
                 failures.append(str(error))
                 rows.append({"video": str(video), "error": str(error)})
+                reasons.append(None)
                 bar.print(f"Left out: {error}", soft_wrap=True)
             else:
                 rows.append(_row(prediction))
+                reasons.append(_why(prediction))
                 picture = (
                     config.output_dir / f"{_unused(video.stem, drawn)}.png"
                 )
@@ -77,9 +83,9 @@ def run(config):
             "This model was trained on drawn faces: its answers show the way "
             "and mean nothing for people."
         )
-    for row in rows:
+    for row, why in zip(rows, reasons):
         if "error" not in row:
-            print(f"{row['video']}: {describe(row)}")
+            print(f"{row['video']}: {describe(row)}; relations: {why}")
     if len(failures) == len(config.videos):
         raise ValueError(failures[0])
     return rows
@@ -93,6 +99,14 @@ def describe(row):
             f"cross-validation near that age {row['error_years']:.1f} years"
         )
     return f"{row['target']} {row['estimate']} ({row['probability']:.2f})"
+
+
+def _why(prediction, number=3):
+    """The most important relations in words."""
+    top = (-prediction.importance).argsort()[:number]
+    return ", ".join(
+        f"{pair_name(p)} ({100 * prediction.importance[p]:.1f} %)" for p in top
+    )
 
 
 def _is_synthetic(predictor):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
@@ -180,6 +181,7 @@ def _refuse(column, row, table, source, first_line):
     row = int(row)
     place = f"row {row}" if first_line is None else f"line {row + first_line}"
     value = table[column][row]
+    value = value.item() if isinstance(value, np.generic) else value
     also = ""
     if column == "clip_id" and value is not None:
         first = int((table[column] == value).to_numpy().argmax())

@@ -177,6 +177,8 @@ class _EncodingJob:
 
     def run(self, clip_id, video):
         """One clip: `(key, row of what was found)`, or the reason why not."""
+        if not video.is_file():
+            return f"{video}: there is no such video file"
         try:
             landmarks = self._landmarks_of(clip_id)
             track_key = settings_digest(

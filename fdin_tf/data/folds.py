@@ -58,7 +58,8 @@ def make_folds(clips, num_folds=10, seed=0):
     if not 2 <= num_folds <= subjects - 1:
         raise ValueError(
             "Expected a number of folds from 2 to one less than the number of "
-            f"subjects ({subjects}). Received: num_folds={num_folds}"
+            f"subjects ({subjects}); see --num-folds. Received: num_folds="
+            f"{num_folds}"
         )
     tested_in = np.empty(len(clips), int)
     for number, (_, test) in enumerate(_split(clips, num_folds, seed)):
@@ -98,8 +99,8 @@ def load_folds(clips, source=None, num_folds=10, seed=0):
             )
         return folds, f"{origin} {source}"
     if "fold" in clips:
-        folds = _with_validation(clips, clips.fold.to_numpy(), seed)
-        return folds, "column `fold` of the clip table"
+        origin = "column `fold` of the clip table"
+        return _from(origin, clips, clips.fold.to_numpy(), seed), origin
     folds = make_folds(clips, num_folds, seed)
     return folds, f"{num_folds} folds by seed {seed}, stratified by age"
 
@@ -294,4 +295,12 @@ def _from_assignment(clips, test_fold, source, seed):
             f"none. Received: clip_id={missing[0]!r}"
         )
     tested_in = [int(test_fold[clip_id]) for clip_id in clips.clip_id]
-    return _with_validation(clips, np.array(tested_in), seed)
+    return _from(source, clips, np.array(tested_in), seed)
+
+
+def _from(source, clips, tested_in, seed):
+    """The user's own assignment; what is wrong with it names the source."""
+    try:
+        return _with_validation(clips, tested_in, seed)
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from error

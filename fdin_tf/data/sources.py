@@ -31,6 +31,11 @@ def load_clips(source=None, embedded="natural", cache_dir=None):
     """
     if source is None:
         return load_uva_nemo(embedded_clips(embedded, cache_dir))
+    if not Path(source).exists():
+        raise FileNotFoundError(
+            "Expected a clip table (CSV) or the folder of a database; there "
+            f"is no such file or folder. Received: data_dir={source}"
+        )
     if Path(source).is_file():
         return read_clip_table(source)
     return load_uva_nemo(source)

@@ -1,7 +1,11 @@
 """Pictures: learning curves, errors, and relations drawn on the face."""
 
+import itertools
+
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import FancyArrowPatch
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
@@ -10,6 +14,7 @@ from layers.pairwise_relation import region_pairs
 
 REGION_PAIRS = region_pairs(len(REGIONS))
 _YELLOW = "#ffd400"
+_COLOURS = (_YELLOW, "#ff6f3c", "#35c3ff", "#9be15d", "#e57bff")
 
 
 def plot_learning_curves(history):
@@ -74,8 +79,8 @@ def plot_prediction(prediction, title, num_pairs=3, num_frames=8):
     """The aligned strip, and the most important relations on the face.
 
     As in figure 2 of Kim and Ro (ECCV 2018), the two regions of an important
-    relation are boxed in yellow; here a line joins them, the wider the more
-    important.
+    relation are boxed in yellow; here an arc joins them, the wider the more
+    important, in a colour of its own.
 
     Args:
         prediction: `fdin_tf.serving.predict.Prediction`.
@@ -101,9 +106,7 @@ def plot_prediction(prediction, title, num_pairs=3, num_frames=8):
     for place, number in zip(rows.flat, places):
         place.imshow(frames[number])
         place.set_title(f"{prediction.seconds[number]:.2f} s", fontsize=8)
-    lines = [f"{100 * importance[p]:.1f} %  {_pair_name(p)}" for p in top]
     axes.set_title("Most important relations", fontsize=10)
-    axes.set_xlabel("\n".join(lines), fontsize=9)
     return figure
 
 
@@ -126,15 +129,40 @@ def draw_relations(axes, frame, importance, pairs):
         axes.add_patch(
             Rectangle(corner, cell - 3, cell - 3, fill=False, ec=_YELLOW)
         )
-    for p in pairs:
-        ends = [((r % 3 + 0.5) * cell, (r // 3 + 0.5) * cell)
-                for r in REGION_PAIRS[p]]  # fmt: skip
-        axes.plot(
-            *zip(*ends), "-o", color=_YELLOW, lw=4 * importance[p] / largest
+    # Arcs in colours of their own: straight lines would hide one another.
+    lines = []
+    for p, colour in zip(pairs, itertools.cycle(_COLOURS)):
+        first, second = (
+            ((r % 3 + 0.5) * cell, (r // 3 + 0.5) * cell)
+            for r in REGION_PAIRS[p]
         )
+        width = 4 * importance[p] / largest
+        axes.add_patch(
+            FancyArrowPatch(
+                first,
+                second,
+                arrowstyle="-",
+                connectionstyle="arc3,rad=0.25",
+                color=colour,
+                lw=width,
+            )
+        )
+        axes.plot(*zip(first, second), "o", color=colour, ms=5)
+        label = f"{100 * importance[p]:.1f} %  {pair_name(p)}"
+        lines.append(Line2D([], [], color=colour, lw=width, label=label))
+    axes.legend(
+        handles=lines,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.01),
+        frameon=False,
+        fontsize=9,
+        title="left and right as in the image",
+        title_fontsize=8,
+    )
 
 
-def _pair_name(pair):
+def pair_name(pair):
+    """The two regions of a pair in words, by the pair's number."""
     first, second = REGION_PAIRS[pair]
     return f"{REGIONS[first]} - {REGIONS[second]}".replace("_", " ")
 

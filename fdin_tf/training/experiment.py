@@ -143,7 +143,9 @@ def run_experiment(config, experiment, build_model, get_encoder):
         shutil.rmtree(run_dir, ignore_errors=True)
     sweep(run_dir)
     say_what_runs(encoded, facts)
-    if not _exported(run_dir, config):
+    if _exported(run_dir, config):
+        console.print("This run is finished; its result:")
+    else:
         with tracker.run(config.name):
             trainer = NetworkTrainer(
                 build_model, encoded, "age", config.fit, fit_encoder, tracker
@@ -155,6 +157,8 @@ def run_experiment(config, experiment, build_model, get_encoder):
             write_json(run_dir / "finished.json", {"exported": str(path)})
     errors = pd.read_csv(run_dir / "errors.csv", dtype={"group": str})
     print_errors(errors)
+    if len(encoded.left_out):
+        console.print(f"{len(encoded.left_out)} clips were left out: above.")
     console.print(f"Model: {_exported(run_dir, config)}", soft_wrap=True)
     console.print(f"State of the run: {run_dir}", soft_wrap=True)
     return errors

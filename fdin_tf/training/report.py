@@ -84,7 +84,7 @@ def say_what_runs(encoded, facts):
         f"{clips.subject.nunique()} subjects, {clips.num_frames.sum()} frames"
     )
     if len(encoded.left_out):
-        console.print(f"Left out: {len(encoded.left_out)} clips:")
+        console.print(f"Left out: {len(encoded.left_out)} of the clips:")
         for row in encoded.left_out.itertuples():
             console.print(f"  {row.clip_id}: {row.reason}", soft_wrap=True)
     console.print(f"Faces from: {', '.join(clips.face_source.unique())}")

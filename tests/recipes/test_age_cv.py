@@ -137,7 +137,7 @@ def test_a_broken_clip_among_good_ones_is_reported_and_the_run_goes_on(
     errors = age_cv("smoke", "--data-dir", uva_nemo, *SMALL)
     assert errors.clips[0] == 15
     report = capsys.readouterr().err
-    assert "Left out: 1 clips" in report
+    assert "Left out: 1 of the clips" in report
     assert broken.name in report.replace("\n", "")
 
 
