@@ -16,6 +16,7 @@ from fdin_tf.faces.landmarks import load_landmarks
 from fdin_tf.faces.smoothing import fill_short_gaps
 from fdin_tf.faces.smoothing import runs
 from fdin_tf.faces.smoothing import smooth_in_time
+from fdin_tf.faces.video import ClipError
 from fdin_tf.faces.video import frame_times
 from fdin_tf.faces.video import probe_video
 from fdin_tf.faces.video import read_frames
@@ -39,16 +40,8 @@ COUNTS = {
 }
 
 
-class UnusableClip(ValueError):
-    """A clip with too few usable frames; one line with the file and why."""
-
-    def __init__(self, path, reason):
-        super().__init__(f"{path}: {reason}")
-        self.path = str(path)
-        self.reason = reason
-
-    def __reduce__(self):  # survives the way back from a worker process
-        return type(self), (self.path, self.reason)
+class UnusableClip(ClipError):
+    """A clip with too few usable frames."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

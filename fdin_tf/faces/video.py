@@ -24,8 +24,8 @@ MAX_FRAMES_PER_SECOND = 1000.0
 TIME_TOLERANCE = 1e-3  # seconds
 
 
-class VideoError(ValueError):
-    """A file that is no readable video; one line with the file and why."""
+class ClipError(ValueError):
+    """A file that cannot be used; one line with the file and why."""
 
     def __init__(self, path, reason):
         super().__init__(f"{path}: {reason}")
@@ -34,6 +34,10 @@ class VideoError(ValueError):
 
     def __reduce__(self):  # survives the way back from a worker process
         return type(self), (self.path, self.reason)
+
+
+class VideoError(ClipError):
+    """A file that is no readable video."""
 
 
 @dataclasses.dataclass(frozen=True)
