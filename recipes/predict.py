@@ -21,12 +21,12 @@ from tyro.conf import Positional
 
 from fdin_tf.data.cache import atomic_path
 from fdin_tf.data.clips import TARGET_CLASSES
-from fdin_tf.data.synthetic import REGIONS
 from fdin_tf.explain.plots import REGION_PAIRS
 from fdin_tf.explain.plots import pair_name
 from fdin_tf.explain.plots import plot_prediction
 from fdin_tf.progress import console
 from fdin_tf.progress import progress_bar
+from fdin_tf.regions import REGIONS
 from fdin_tf.serving.predict import Predictor
 from recipes.cli import run_recipe
 

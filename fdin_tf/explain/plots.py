@@ -9,7 +9,7 @@ from matplotlib.patches import FancyArrowPatch
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from fdin_tf.data.synthetic import REGIONS
+from fdin_tf.regions import REGIONS
 from layers.pairwise_relation import region_pairs
 
 REGION_PAIRS = region_pairs(len(REGIONS))

@@ -10,13 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 from matplotlib.patches import Rectangle
 
-from fdin_tf.data.synthetic import REGIONS
 from fdin_tf.explain.plots import REGION_PAIRS
 from fdin_tf.explain.plots import draw_relations
 from fdin_tf.explain.plots import pair_name
 from fdin_tf.explain.plots import plot_learning_curves
 from fdin_tf.explain.plots import plot_predicted_against_true
 from fdin_tf.explain.plots import plot_prediction
+from fdin_tf.regions import REGIONS
 from layers import PairwiseRelation
 
 

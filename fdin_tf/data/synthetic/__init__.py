@@ -18,10 +18,10 @@ from fdin_tf.data.synthetic.catalogue import SUBJECT_DETAILS
 from fdin_tf.data.synthetic.config import SYNTHETIC_SETS
 from fdin_tf.data.synthetic.config import SyntheticConfig
 from fdin_tf.data.synthetic.dataset import make_synthetic
-from fdin_tf.data.synthetic.template import REGIONS
 from fdin_tf.data.synthetic.truth import TARGET_MODES
 from fdin_tf.data.synthetic.truth import load_truth
 from fdin_tf.data.synthetic.truth import planted_target
+from fdin_tf.regions import REGIONS
 
 __all__ = [
     "FILE_DETAILS",

@@ -10,18 +10,7 @@ import functools
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-#: The nine cells of the 3x3 grid, row by row.
-REGIONS = (
-    "left_eye",
-    "forehead",
-    "right_eye",
-    "left_cheek",
-    "nose",
-    "right_cheek",
-    "left_mouth",
-    "mouth",
-    "right_mouth",
-)
+from fdin_tf.regions import REGIONS as REGIONS
 
 JAW = slice(0, 17)
 BROWS = slice(17, 27)
