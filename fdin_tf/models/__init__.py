@@ -1,5 +1,8 @@
 """Functional models, and the frame encoders in front of them."""
 
+from fdin_tf.models.baselines import build_holistic
+from fdin_tf.models.baselines import build_image_cnn
+from fdin_tf.models.baselines import build_regional
 from fdin_tf.models.fdin import build_fdin
 from fdin_tf.models.imagenet import build_imagenet_encoder
 from fdin_tf.models.pca import build_contrast_encoder
@@ -12,7 +15,10 @@ from fdin_tf.models.vggface_weights import load_vggface_weights
 __all__ = [
     "build_contrast_encoder",
     "build_fdin",
+    "build_holistic",
+    "build_image_cnn",
     "build_imagenet_encoder",
+    "build_regional",
     "build_vggface",
     "build_vggface_encoder",
     "chain_encoders",

@@ -104,15 +104,12 @@ def build_fdin(
     >>> {name: output.shape for name, output in model.output.items()}
     {'gender': (None, 2)}
     """
-    _check_choice("target", target, TARGETS)
-    _check_choice("inputs", inputs, ("features", "frames"))
-    _check_units("lstm_units", lstm_units)
-    _check_units("relation_units", relation_units)
-    _check_units("head_units", head_units)
-    if not 0 <= dropout < 1:
-        raise ValueError(
-            f"`dropout` must be in [0, 1). Received: dropout={dropout}"
-        )
+    check_choice("target", target, TARGETS)
+    check_choice("inputs", inputs, ("features", "frames"))
+    check_units("lstm_units", lstm_units)
+    check_units("relation_units", relation_units)
+    check_units("head_units", head_units)
+    check_dropout(dropout)
     if inputs == "features" and encoder is not None:
         raise ValueError(
             "`encoder` is for `inputs='frames'`; features are encoded already. "
@@ -129,7 +126,7 @@ def build_fdin(
         encoder = encoder or _vggface_encoder(frame_shape)
         features = FrameEncoder(encoder, chunk_size, name="encoder")(frames)
 
-    dynamics = _local_dynamics(features, mask, dense_units, lstm_units)
+    dynamics = local_dynamics(features, mask, dense_units, lstm_units)
     if use_location:
         dynamics = LocationEmbed(name="location")(dynamics)
     relations = PairwiseRelation(relation_units, dropout, name="relations")(
@@ -144,13 +141,13 @@ def build_fdin(
         aggregate = keras.layers.GlobalAveragePooling1D(name="aggregate")(
             relations
         )
-    estimate = _head(aggregate, target, head_units, dropout)
+    estimate = estimate_head(aggregate, target, head_units, dropout)
     return keras.Model(model_inputs, {target: estimate}, name=f"fdin_{target}")
 
 
-def _local_dynamics(features, mask, dense_units, lstm_units):
+def local_dynamics(features, mask, dense_units, lstm_units, grid=(3, 3)):
     """Equation 1: feature maps to the dynamics d_i of each region."""
-    regions = RegionSplit(name="regions")(features)
+    regions = RegionSplit(grid, name="regions")(features)
     sequence = keras.layers.Dense(dense_units, activation="relu", name="dense")(
         regions
     )
@@ -163,9 +160,14 @@ def _local_dynamics(features, mask, dense_units, lstm_units):
     return sequence
 
 
-def _head(aggregate, target, head_units, dropout):
+def estimate_head(aggregate, target, head_units, dropout):
     """Equation 7: aggregated relations to the estimate."""
-    hidden = aggregate
+    hidden = hidden_head(aggregate, head_units, dropout)
+    return estimate_layer(target, name=target)(hidden)
+
+
+def hidden_head(hidden, head_units, dropout, mask=None):
+    """The hidden layers of `k`; a mask is for what is normalised."""
     for layer, units in enumerate(head_units, start=1):
         name = f"head_{layer}"
         hidden = keras.layers.Dense(units, name=name)(hidden)
@@ -173,14 +175,19 @@ def _head(aggregate, target, head_units, dropout):
         # 20); dropped last, so that no layer normalises its own dropout.
         hidden = keras.layers.BatchNormalization(
             momentum=0.9, name=f"{name}_norm"
-        )(hidden)
+        )(hidden, mask=mask)
         hidden = keras.layers.ReLU(name=f"{name}_relu")(hidden)
         hidden = keras.layers.Dropout(dropout, name=f"{name}_dropout")(hidden)
+    return hidden
+
+
+def estimate_layer(target, name):
+    """The last layer of `k`."""
     units, activation = TARGETS[target]
     # In float32 under every policy: half precision has no tenths of a year.
     return keras.layers.Dense(
-        units, activation=activation, dtype="float32", name=target
-    )(hidden)
+        units, activation=activation, dtype="float32", name=name
+    )
 
 
 def _vggface_encoder(frame_shape):
@@ -189,7 +196,8 @@ def _vggface_encoder(frame_shape):
     return build_vggface_encoder(frame_shape)
 
 
-def _check_choice(name, value, choices):
+def check_choice(name, value, choices):
+    """Raises ValueError if a value is none of the choices."""
     if value not in choices:
         raise ValueError(
             f"`{name}` must be one of {', '.join(map(repr, choices))}. "
@@ -197,9 +205,18 @@ def _check_choice(name, value, choices):
         )
 
 
-def _check_units(name, units):
+def check_units(name, units):
+    """Raises ValueError unless units are given for at least one layer."""
     if not isinstance(units, list | tuple) or not units:
         raise ValueError(
             f"`{name}` must be a tuple of at least one number of units, one "
             f"per layer. Received: {name}={units!r}"
+        )
+
+
+def check_dropout(dropout):
+    """Raises ValueError if a share to be dropped is outside [0, 1)."""
+    if not 0 <= dropout < 1:
+        raise ValueError(
+            f"`dropout` must be in [0, 1). Received: dropout={dropout}"
         )
