@@ -2,6 +2,7 @@
 
 from layers.frame_encoder import FrameEncoder
 from layers.location_embed import LocationEmbed
+from layers.neutral_difference import NeutralDifference
 from layers.pairwise_relation import PairwiseRelation
 from layers.region_split import RegionSplit
 from layers.relational_importance import RelationalImportance
@@ -10,6 +11,7 @@ from layers.sequence_lstm import SequenceLSTM
 __all__ = [
     "FrameEncoder",
     "LocationEmbed",
+    "NeutralDifference",
     "PairwiseRelation",
     "RegionSplit",
     "RelationalImportance",

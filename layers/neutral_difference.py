@@ -1,0 +1,88 @@
+"""What a clip's frames add to its neutral face."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="fdin_tf")
+class NeutralDifference(keras.layers.Layer):
+    """Subtracts the mean of the first real frames of each clip.
+
+    With `N` the first `num_frames` real frames of a clip (all of them, where
+    the clip has fewer):
+
+        z^t = x^t - sum_{n in N} x^n / |N|     if frame t is real
+        z^t = 0                                if it is padding
+
+    A clip of an expression begins with a neutral face; what remains is
+    motion, and less of the person's looks. A clip without one real frame
+    gives zeros. Differences are taken in at least float32, as frames of a clip
+    are close to each other, and returned in the compute dtype.
+
+    Args:
+        num_frames: Number of frames that the neutral face is the mean of.
+        **kwargs: Base layer arguments, such as `name` and `dtype`.
+
+    Call arguments:
+        features: Tensor of shape `(batch, frames, ...)`, of rank 3 or more.
+            `batch` and `frames` may be unknown.
+        mask: Optional bool tensor of shape `(batch, frames)`, True where a
+            frame is real. Any pattern is allowed.
+
+    Returns:
+        Float tensor of the same shape.
+
+    Raises:
+        ValueError: If `num_frames` is no positive integer, if the input has
+            a rank below 3, or if the mask is not of rank 2.
+
+    Example:
+
+    >>> layer = NeutralDifference(num_frames=2)
+    >>> layer(ops.array([[[1.0], [3.0], [7.0]]])).numpy().ravel().tolist()
+    [-1.0, 1.0, 5.0]
+    """
+
+    def __init__(self, num_frames=3, **kwargs):
+        # Casting is left to `call`: half precision would round the features
+        # by more than they change from frame to frame.
+        super().__init__(**{"autocast": False, **kwargs})
+        if not isinstance(num_frames, int) or num_frames < 1:
+            raise ValueError(
+                "`num_frames` must be a positive integer. "
+                f"Received: num_frames={num_frames!r}"
+            )
+        self.num_frames = num_frames
+        self.input_spec = keras.layers.InputSpec(min_ndim=3)
+        self.supports_masking = True
+
+    def call(self, features, mask=None):
+        dtype = keras.backend.result_type(features.dtype, "float32")
+        features = ops.cast(features, dtype)
+        is_real = self._mask_of(features, mask)
+        place = ops.cumsum(ops.cast(is_real, "int32"), axis=1)  # from 1
+        is_neutral = ops.logical_and(is_real, place <= self.num_frames)
+        count = ops.sum(ops.cast(is_neutral, dtype), axis=1, keepdims=True)
+        neutral = ops.sum(
+            ops.where(is_neutral, features, 0), axis=1, keepdims=True
+        ) / ops.maximum(count, 1)
+        difference = ops.where(is_real, features - neutral, 0)
+        return ops.cast(difference, self.compute_dtype)
+
+    def _mask_of(self, features, mask):
+        """(batch, frames) to (batch, frames, 1, ...)."""
+        if mask is None:
+            mask = ops.ones(ops.shape(features)[:2], "bool")
+        if len(mask.shape) != 2:
+            raise ValueError(
+                "The mask of `NeutralDifference` must have the shape "
+                f"(batch, frames). Received: mask.shape={tuple(mask.shape)}"
+            )
+        inner = range(2, len(features.shape))
+        return ops.expand_dims(ops.cast(mask, "bool"), tuple(inner))
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
+    def get_config(self):
+        return {**super().get_config(), "num_frames": self.num_frames}
