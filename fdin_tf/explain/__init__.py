@@ -1,5 +1,6 @@
 """What carried an estimate."""
 
+from fdin_tf.explain.dynamics import split_at_dynamics
 from fdin_tf.explain.explained import explained
 from fdin_tf.explain.groups import age_groups
 from fdin_tf.explain.groups import group_importance
@@ -11,17 +12,28 @@ from fdin_tf.explain.importance import relation_importance
 from fdin_tf.explain.importance import relation_name
 from fdin_tf.explain.importance import relations
 from fdin_tf.explain.importance import symmetry
+from fdin_tf.explain.perturbation import important_regions
+from fdin_tf.explain.perturbation import perturb
+from fdin_tf.explain.perturbation import perturbation_errors
+from fdin_tf.explain.perturbation import perturbation_table
+from fdin_tf.explain.perturbation import replace_dynamics
 
 __all__ = [
     "age_groups",
     "explained",
     "group_importance",
     "importance_table",
+    "important_regions",
     "of_group",
+    "perturb",
+    "perturbation_errors",
+    "perturbation_table",
     "predict_importance",
     "rank_relations",
     "relation_importance",
     "relation_name",
     "relations",
+    "replace_dynamics",
+    "split_at_dynamics",
     "symmetry",
 ]
