@@ -1,5 +1,7 @@
 """Importance of every relation between two facial regions."""
 
+import math
+
 import keras
 from keras import ops
 
@@ -13,12 +15,25 @@ class RelationalImportance(keras.layers.Layer):
         lambda_ij = exp(W_ij r_ij + b_ij) / sum_kl exp(W_kl r_kl + b_kl)
 
     Every pair owns its `W_ij` and `b_ij`, so pair `p` must mean the same two
-    regions in every batch. Masking is not supported.
+    regions in every batch. Masking is not supported. The items that are
+    weighed need not be pairs: given one row per region, it is the importance
+    of regions.
+
+    With `entropy_penalty` above 0, the layer adds to the loss of its model
+
+        entropy_penalty * mean over clips of -sum_ij lambda_ij log lambda_ij
+
+    in nats. That is 0 where a clip puts all importance on one pair and
+    `log(pairs)` (3.58 for 36 pairs) where it is spread evenly, so training
+    concentrates it. As with every regularizer of Keras, losses that are
+    evaluated hold it too.
 
     Args:
         kernel_initializer: Initializer of the weights `W`.
         bias_initializer: Initializer of the biases `b`.
         kernel_regularizer: Optional regularizer of the weights `W`.
+        entropy_penalty: Weight of the importance's entropy in the loss, 0 or
+            more. 0, the default, is the published layer.
         **kwargs: Base layer arguments, such as `name` and `dtype`.
 
     Call arguments:
@@ -29,8 +44,9 @@ class RelationalImportance(keras.layers.Layer):
         Float32 tensor of shape `(batch, pairs)`. No unit; each row sums to 1.
 
     Raises:
-        ValueError: If the input has not rank 3, if `pairs` or `features` is
-            unknown, or if either differs from the shape at build time.
+        ValueError: If `entropy_penalty` is negative or not finite, if the
+            input has not rank 3, if `pairs` or `features` is unknown, or if
+            either differs from the shape at build time.
 
     Example:
 
@@ -48,12 +64,19 @@ class RelationalImportance(keras.layers.Layer):
         kernel_initializer="glorot_uniform",
         bias_initializer="zeros",
         kernel_regularizer=None,
+        entropy_penalty=0.0,
         **kwargs,
     ):
         super().__init__(**kwargs)
+        if not 0 <= entropy_penalty < math.inf:
+            raise ValueError(
+                "`entropy_penalty` must be a finite number, 0 or more. "
+                f"Received: entropy_penalty={entropy_penalty}"
+            )
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.entropy_penalty = entropy_penalty
         self.input_spec = keras.layers.InputSpec(ndim=3)
 
     def build(self, input_shape):
@@ -81,7 +104,14 @@ class RelationalImportance(keras.layers.Layer):
     def call(self, relations):
         scores = ops.einsum("bpf,fp->bp", relations, self.kernel) + self.bias
         # Half precision would let the row sums drift by a thousandth.
-        return ops.softmax(ops.cast(scores, "float32"), axis=-1)
+        scores = ops.cast(scores, "float32")
+        importance = ops.softmax(scores, axis=-1)
+        if self.entropy_penalty:
+            # The logarithm of the scores is finite where a lambda is 0.
+            logs = ops.log_softmax(scores, axis=-1)
+            entropy = -ops.sum(importance * logs, axis=-1)
+            self.add_loss(self.entropy_penalty * ops.mean(entropy))
+        return importance
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape[:-1])
@@ -102,4 +132,5 @@ class RelationalImportance(keras.layers.Layer):
             "kernel_regularizer": keras.regularizers.serialize(
                 self.kernel_regularizer
             ),
+            "entropy_penalty": self.entropy_penalty,
         }
