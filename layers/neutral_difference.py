@@ -27,7 +27,8 @@ class NeutralDifference(keras.layers.Layer):
         features: Tensor of shape `(batch, frames, ...)`, of rank 3 or more.
             `batch` and `frames` may be unknown.
         mask: Optional bool tensor of shape `(batch, frames)`, True where a
-            frame is real. Any pattern is allowed.
+            frame is real. Any pattern is allowed. It is not passed on to
+            the next layer.
 
     Returns:
         Float tensor of the same shape.
@@ -54,7 +55,6 @@ class NeutralDifference(keras.layers.Layer):
             )
         self.num_frames = num_frames
         self.input_spec = keras.layers.InputSpec(min_ndim=3)
-        self.supports_masking = True
 
     def call(self, features, mask=None):
         dtype = keras.backend.result_type(features.dtype, "float32")
@@ -80,6 +80,9 @@ class NeutralDifference(keras.layers.Layer):
             )
         inner = range(2, len(features.shape))
         return ops.expand_dims(ops.cast(mask, "bool"), tuple(inner))
+
+    def compute_mask(self, features, mask=None):
+        return None
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)

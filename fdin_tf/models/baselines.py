@@ -25,6 +25,7 @@ from fdin_tf.models.fdin import estimate_head
 from fdin_tf.models.fdin import estimate_layer
 from fdin_tf.models.fdin import hidden_head
 from fdin_tf.models.fdin import local_dynamics
+from fdin_tf.models.fdin import without_neutral
 from layers import LocationEmbed
 from layers import RegionSplit
 from layers import RelationalImportance
@@ -39,6 +40,8 @@ def build_regional(
     dropout=0.5,
     use_location=True,
     feature_shape=(6, 6, 512),
+    neutral_frames=0,
+    entropy_penalty=0.0,
 ):
     """Builds the aggregation of local dynamics by regional importance.
 
@@ -53,10 +56,10 @@ def build_regional(
         f_agg  = sum_i l_i e_i
         y      = k(f_agg)                   dense layers
 
-    The layers have fixed names: `regions`, `dense`, `lstm_1`, `lstm_2`, ...,
-    `location`, `region_1`, `region_1_dropout`, `region_2`, ..., `importance`,
-    `aggregate`, `head_1`, `head_1_norm`, `head_1_relu`, `head_1_dropout`,
-    `head_2`, ..., and the target.
+    The layers have fixed names: `neutral`, `regions`, `dense`, `lstm_1`,
+    `lstm_2`, ..., `location`, `region_1`, `region_1_dropout`, `region_2`,
+    ..., `importance`, `aggregate`, `head_1`, `head_1_norm`, `head_1_relu`,
+    `head_1_dropout`, `head_2`, ..., and the target.
 
     Args:
         target: `"age"`, `"gender"` or `"spontaneity"`.
@@ -70,6 +73,10 @@ def build_regional(
         use_location: Whether `o_i` has the location, or is `d_i` alone.
         feature_shape: Shape `(h, w, c)` of a frame's maps, `h` and `w`
             divisible by 3.
+        neutral_frames: Of how many of a clip's first real frames the mean is
+            subtracted from its features; 0 subtracts nothing.
+        entropy_penalty: Weight in the loss of the entropy of the importance,
+            in nats, averaged over the batch (see `RelationalImportance`).
 
     Returns:
         Functional `keras.Model` as described at the top of this file. Its
@@ -78,7 +85,9 @@ def build_regional(
     Raises:
         ValueError: If `target` is none of the above, if `lstm_units`,
             `region_units` or `head_units` is empty, if `dropout` is outside
-            [0, 1), or if the maps cannot be cut into 3 x 3 regions.
+            [0, 1), if the maps cannot be cut into 3 x 3 regions, if
+            `neutral_frames` is no integer from 0, or if `entropy_penalty` is
+            negative.
 
     Example:
 
@@ -86,9 +95,11 @@ def build_regional(
     >>> model.get_layer("importance").output.shape
     (None, 9)
     """
+    inputs = _inputs(target, feature_shape, head_units, dropout)
+    check_units("lstm_units", lstm_units)
     check_units("region_units", region_units)
-    inputs = _checked_inputs(target, feature_shape, head_units, dropout)
-    dynamics = _dynamics(inputs, dense_units, lstm_units)
+    features = without_neutral(**inputs, neutral_frames=neutral_frames)
+    dynamics = local_dynamics(features, inputs["mask"], dense_units, lstm_units)
     if use_location:
         dynamics = LocationEmbed(name="location")(dynamics)
     regions = dynamics
@@ -98,7 +109,9 @@ def build_regional(
             regions
         )
         regions = keras.layers.Dropout(dropout, name=f"{name}_dropout")(regions)
-    importance = RelationalImportance(name="importance")(regions)
+    importance = RelationalImportance(
+        entropy_penalty=entropy_penalty, name="importance"
+    )(regions)
     aggregate = keras.layers.Dot(axes=(1, 1), name="aggregate")(
         [importance, regions]
     )
@@ -113,6 +126,7 @@ def build_holistic(
     head_units=(2048, 1024),
     dropout=0.5,
     feature_shape=(6, 6, 512),
+    neutral_frames=0,
 ):
     """Builds the holistic dynamic approach: LSTMs on the whole face.
 
@@ -122,8 +136,8 @@ def build_holistic(
         d  = f(x^1, ..., x^T)               dense layer and LSTMs
         y  = k(d)                           dense layers
 
-    The layers have fixed names: `regions` (of which there is one), `dense`,
-    `lstm_1`, `lstm_2`, ..., `aggregate`, `head_1`, `head_1_norm`,
+    The layers have fixed names: `neutral`, `regions` (of which there is one),
+    `dense`, `lstm_1`, `lstm_2`, ..., `aggregate`, `head_1`, `head_1_norm`,
     `head_1_relu`, `head_1_dropout`, `head_2`, ..., and the target.
 
     Args:
@@ -133,14 +147,17 @@ def build_holistic(
         head_units: Units of each hidden dense layer of `k`, at least one.
         dropout: Share dropped after each dense layer of `k`, in [0, 1).
         feature_shape: Shape `(h, w, c)` of a frame's maps.
+        neutral_frames: Of how many of a clip's first real frames the mean is
+            subtracted from its features; 0 subtracts nothing.
 
     Returns:
         Functional `keras.Model` as described at the top of this file.
 
     Raises:
         ValueError: If `target` is none of the above, if `lstm_units` or
-            `head_units` is empty, if `dropout` is outside [0, 1), or if the
-            shape of the maps is not known.
+            `head_units` is empty, if `dropout` is outside [0, 1), if the
+            shape of the maps is not known, or if `neutral_frames` is no
+            integer from 0.
 
     Example:
 
@@ -148,8 +165,12 @@ def build_holistic(
     >>> {name: output.shape for name, output in model.output.items()}
     {'gender': (None, 2)}
     """
-    inputs = _checked_inputs(target, feature_shape, head_units, dropout)
-    dynamics = _dynamics(inputs, dense_units, lstm_units, grid=(1, 1))
+    inputs = _inputs(target, feature_shape, head_units, dropout)
+    check_units("lstm_units", lstm_units)
+    features = without_neutral(**inputs, neutral_frames=neutral_frames)
+    dynamics = local_dynamics(
+        features, inputs["mask"], dense_units, lstm_units, grid=(1, 1)
+    )
     aggregate = keras.layers.Flatten(name="aggregate")(dynamics)
     estimate = estimate_head(aggregate, target, head_units, dropout)
     return keras.Model(inputs, {target: estimate}, name=f"holistic_{target}")
@@ -161,6 +182,7 @@ def build_image_cnn(
     head_units=(2048, 1024),
     dropout=0.5,
     feature_shape=(6, 6, 512),
+    neutral_frames=0,
 ):
     """Builds an image-based network: every frame alone, then averaged.
 
@@ -173,10 +195,10 @@ def build_image_cnn(
     In training, batch normalisation takes its statistics over real frames
     only, so that padding changes neither answers nor weights.
 
-    The layers have fixed names: `regions` (of which there is one), `images`,
-    `dense`, `head_1`, `head_1_norm`, `head_1_relu`, `head_1_dropout`,
-    `head_2`, ..., and the target: a model of the last dense layer, `image`,
-    and of the average.
+    The layers have fixed names: `neutral`, `regions` (of which there is one),
+    `images`, `dense`, `head_1`, `head_1_norm`, `head_1_relu`,
+    `head_1_dropout`, `head_2`, ..., and the target: a model of the last dense
+    layer, `image`, and of the average.
 
     Args:
         target: `"age"`, `"gender"` or `"spontaneity"`.
@@ -184,14 +206,16 @@ def build_image_cnn(
         head_units: Units of each hidden dense layer of `k`, at least one.
         dropout: Share dropped after each dense layer of `k`, in [0, 1).
         feature_shape: Shape `(h, w, c)` of a frame's maps.
+        neutral_frames: Of how many of a clip's first real frames the mean is
+            subtracted from its features; 0 subtracts nothing.
 
     Returns:
         Functional `keras.Model` as described at the top of this file.
 
     Raises:
         ValueError: If `target` is none of the above, if `head_units` is
-            empty, if `dropout` is outside [0, 1), or if the shape of the
-            maps is not known.
+            empty, if `dropout` is outside [0, 1), if the shape of the maps
+            is not known, or if `neutral_frames` is no integer from 0.
 
     Example:
 
@@ -199,8 +223,9 @@ def build_image_cnn(
     >>> {name: output.shape for name, output in model.output.items()}
     {'age': (None, 1)}
     """
-    inputs = _checked_inputs(target, feature_shape, head_units, dropout)
-    face = RegionSplit((1, 1), name="regions")(inputs["features"])
+    inputs = _inputs(target, feature_shape, head_units, dropout)
+    features = without_neutral(**inputs, neutral_frames=neutral_frames)
+    face = RegionSplit((1, 1), name="regions")(features)
     images = keras.layers.Reshape((-1, face.shape[-1]), name="images")(face)
     hidden = keras.layers.Dense(dense_units, activation="relu", name="dense")(
         images
@@ -228,8 +253,8 @@ def _average_estimate(target, units):
     return keras.Model([hidden, mask], average, name=target)
 
 
-def _checked_inputs(target, feature_shape, head_units, dropout):
-    """The inputs of a network whose common arguments are in order."""
+def _inputs(target, feature_shape, head_units, dropout):
+    """The inputs of a network; checks the arguments that all have."""
     check_choice("target", target, TARGETS)
     check_units("head_units", head_units)
     check_dropout(dropout)
@@ -237,10 +262,3 @@ def _checked_inputs(target, feature_shape, head_units, dropout):
         "features": keras.Input((None, *feature_shape), name="features"),
         "mask": keras.Input((None,), dtype="bool", name="mask"),
     }
-
-
-def _dynamics(inputs, dense_units, lstm_units, grid=(3, 3)):
-    check_units("lstm_units", lstm_units)
-    return local_dynamics(
-        inputs["features"], inputs["mask"], dense_units, lstm_units, grid
-    )

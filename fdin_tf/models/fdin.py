@@ -9,6 +9,7 @@ import keras
 
 from layers import FrameEncoder
 from layers import LocationEmbed
+from layers import NeutralDifference
 from layers import PairwiseRelation
 from layers import RegionSplit
 from layers import RelationalImportance
@@ -37,6 +38,8 @@ def build_fdin(
     feature_shape=(6, 6, 512),
     frame_shape=(96, 96, 3),
     chunk_size=64,
+    neutral_frames=0,
+    entropy_penalty=0.0,
 ):
     """Builds the network of figure 1 of the paper; the defaults are its sizes.
 
@@ -52,10 +55,15 @@ def build_fdin(
     Frames whose mask is False have no influence. A clip without one real
     frame gives a finite answer that means nothing.
 
-    The layers have fixed names: `encoder`, `regions`, `dense`, `lstm_1`,
-    `lstm_2`, ..., `location`, `relations`, `importance`, `aggregate`,
-    `head_1`, `head_1_norm`, `head_1_relu`, `head_1_dropout`, `head_2`, ...,
-    and the target.
+    Two options are not the paper's. `neutral_frames` takes `x_i^t` relative
+    to a clip's first frames, so that looks weigh less beside motion.
+    `entropy_penalty` makes training prefer importance that is concentrated
+    on few pairs of a clip, and so easier to read.
+
+    The layers have fixed names: `encoder`, `neutral`, `regions`, `dense`,
+    `lstm_1`, `lstm_2`, ..., `location`, `relations`, `importance`,
+    `aggregate`, `head_1`, `head_1_norm`, `head_1_relu`, `head_1_dropout`,
+    `head_2`, ..., and the target.
 
     Args:
         target: `"age"`, `"gender"` or `"spontaneity"`.
@@ -80,6 +88,10 @@ def build_fdin(
             `(height, width, channels)` of a frame.
         chunk_size: With `inputs="frames"`, how many frames are encoded at
             once.
+        neutral_frames: Of how many of a clip's first real frames the mean is
+            subtracted from its features; 0 subtracts nothing.
+        entropy_penalty: Weight in the loss of the entropy of the importance,
+            in nats, averaged over the batch (see `RelationalImportance`).
 
     Returns:
         Functional `keras.Model`. It takes a dict of `"features"`, float
@@ -95,8 +107,9 @@ def build_fdin(
         ValueError: If `target` or `inputs` is none of the above, if
             `lstm_units`, `relation_units` or `head_units` is empty, if
             `dropout` is outside [0, 1), if `encoder` comes with features or
-            does not take the frames, or if the maps cannot be cut into 3 x 3
-            regions.
+            does not take the frames, if the maps cannot be cut into 3 x 3
+            regions, if `neutral_frames` is no integer from 0, or if
+            `entropy_penalty` is negative or comes without importance.
 
     Example:
 
@@ -115,6 +128,12 @@ def build_fdin(
             "`encoder` is for `inputs='frames'`; features are encoded already. "
             f"Received: encoder={encoder}"
         )
+    if entropy_penalty and not use_importance:
+        raise ValueError(
+            "`entropy_penalty` is for `use_importance=True`; without it there "
+            "is no importance to sharpen. "
+            f"Received: entropy_penalty={entropy_penalty}"
+        )
 
     mask = keras.Input((None,), dtype="bool", name="mask")
     if inputs == "features":
@@ -126,6 +145,7 @@ def build_fdin(
         encoder = encoder or _vggface_encoder(frame_shape)
         features = FrameEncoder(encoder, chunk_size, name="encoder")(frames)
 
+    features = without_neutral(features, mask, neutral_frames)
     dynamics = local_dynamics(features, mask, dense_units, lstm_units)
     if use_location:
         dynamics = LocationEmbed(name="location")(dynamics)
@@ -133,7 +153,9 @@ def build_fdin(
         dynamics
     )
     if use_importance:
-        importance = RelationalImportance(name="importance")(relations)
+        importance = RelationalImportance(
+            entropy_penalty=entropy_penalty, name="importance"
+        )(relations)
         aggregate = keras.layers.Dot(axes=(1, 1), name="aggregate")(
             [importance, relations]
         )
@@ -143,6 +165,20 @@ def build_fdin(
         )
     estimate = estimate_head(aggregate, target, head_units, dropout)
     return keras.Model(model_inputs, {target: estimate}, name=f"fdin_{target}")
+
+
+def without_neutral(features, mask, neutral_frames):
+    """Features, or what they add to the first frames of their clip."""
+    if not isinstance(neutral_frames, int) or neutral_frames < 0:
+        raise ValueError(
+            "`neutral_frames` must be a number of frames, 0 or more. "
+            f"Received: neutral_frames={neutral_frames!r}"
+        )
+    if neutral_frames == 0:
+        return features
+    return NeutralDifference(neutral_frames, name="neutral")(
+        features, mask=mask
+    )
 
 
 def local_dynamics(features, mask, dense_units, lstm_units, grid=(3, 3)):
