@@ -53,10 +53,9 @@ def clustered_mean(values, clusters):
     (3.0, 2.0)
     """
     values, codes = _checked(values, clusters)
-    if codes.max() < 1:
-        return float(values.mean()), float("nan")
-    fitted = _fit(values, codes)
-    return float(fitted.params[0]), float(fitted.bse[0])
+    is_one = codes.max() < 1
+    error = float("nan") if is_one else float(_fit(values, codes).bse[0])
+    return float(values.mean()), error
 
 
 def paired_test(first, second, clusters):

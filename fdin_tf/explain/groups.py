@@ -96,8 +96,14 @@ def group_importance(
 
     A mean is over the clips of a group. Its confidence interval is the
     percentile bootstrap over subjects (scipy.stats.bootstrap): subjects are
-    drawn anew with all their clips, as clips of one person are alike. With
-    few subjects percentile intervals are somewhat too narrow.
+    drawn anew with all their clips, as clips of one person are alike. The
+    percentiles are Hesterberg's expanded ones, which allow for a small number
+    `n` of subjects: those of the normal quantile
+
+        sqrt(n / (n - 1)) * t_{n - 1}
+
+    With skewed importance and a dozen subjects, intervals of 90 % still hold
+    the truth in about 86 % of cases only, with 60 subjects in 89 %.
 
     Args:
         table: DataFrame as of `importance_table`.
@@ -118,14 +124,22 @@ def group_importance(
 
     Raises:
         ValueError: As `relation_importance`; if `groups` or `subjects` has
-            another length than the table, a subject is missing, or no row
-            has a group.
+            another length than the table, a subject is missing, no row has a
+            group, or `confidence` is out of range.
 
     Reference:
     - [Davison and Hinkley, Bootstrap Methods and their Application,
       1997](https://doi.org/10.1017/CBO9780511802843), section 3.8, on
       resampling whole clusters.
+    - [Hesterberg, What Teachers Should Know About the Bootstrap, The American
+      Statistician 2015](https://doi.org/10.1080/00031305.2015.1089789), on
+      expanded percentiles.
     """
+    if not 0 < confidence < 1:
+        raise ValueError(
+            "`confidence` must be between 0 and 1. "
+            f"Received: confidence={confidence}"
+        )
     values = relation_importance(table, num_regions)
     groups = _per_row("groups", groups, table)
     subjects = _per_row("subjects", subjects, table)
@@ -163,15 +177,18 @@ def group_importance(
 
 def _interval(sums, counts, confidence, num_resamples, seed):
     """Bounds of the means; a resample of subjects brings all their clips."""
-    if len(counts) == 1:
+    n = len(counts)
+    if n == 1:
         return np.nan, np.nan
+    t = scipy.stats.t.ppf((1 + confidence) / 2, n - 1)
+    expanded = 1 - 2 * scipy.stats.norm.sf(np.sqrt(n / (n - 1)) * t)
     interval = scipy.stats.bootstrap(
         (sums, counts[None]),
         _ratio,
         paired=True,
         vectorized=True,
         axis=-1,
-        confidence_level=confidence,
+        confidence_level=expanded,
         n_resamples=num_resamples,
         batch=max(1, 10_000_000 // sums.size),  # 80 MB at once
         method="percentile",

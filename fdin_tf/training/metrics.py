@@ -2,10 +2,11 @@
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
 from fairlearn.metrics import MetricFrame
 from fairlearn.metrics import count
 from sklearn.metrics import mean_absolute_error
+
+from fdin_tf.statistics import clustered_mean
 
 CUMULATIVE_YEARS = 5
 
@@ -25,8 +26,7 @@ def cumulative_score(truth, estimate, years=CUMULATIVE_YEARS):
 def standard_error(truth, estimate, subject):
     """Standard error of the mean absolute error, clustered by subject.
 
-    Clips of one person are not independent: the error is that of a mean with
-    clusters (Liang and Zeger, Biometrika 1986), from statsmodels.
+    See `clustered_mean`.
 
     Args:
         truth: Ages in years.
@@ -37,13 +37,7 @@ def standard_error(truth, estimate, subject):
         Years; NaN for a single subject.
     """
     error = np.abs(np.asarray(truth) - np.asarray(estimate))
-    codes = pd.factorize(np.asarray(subject))[0]
-    if codes.max() < 1:
-        return float("nan")
-    mean = sm.OLS(error, np.ones_like(error))
-    return float(
-        mean.fit(cov_type="cluster", cov_kwds={"groups": codes}).bse[0]
-    )
+    return clustered_mean(error, subject)[1]
 
 
 def age_errors(predictions):
