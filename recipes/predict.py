@@ -21,12 +21,12 @@ from tyro.conf import Positional
 
 from fdin_tf.data.cache import atomic_path
 from fdin_tf.data.clips import TARGET_CLASSES
-from fdin_tf.explain.plots import REGION_PAIRS
-from fdin_tf.explain.plots import pair_name
-from fdin_tf.explain.plots import plot_prediction
+from fdin_tf.explain import importance_table
+from fdin_tf.explain import rank_relations
+from fdin_tf.explain.face_drawing import in_words
+from fdin_tf.explain.relation_plots import plot_prediction
 from fdin_tf.progress import console
 from fdin_tf.progress import progress_bar
-from fdin_tf.regions import REGIONS
 from fdin_tf.serving.predict import Predictor
 from recipes.cli import run_recipe
 
@@ -103,9 +103,10 @@ def describe(row):
 
 def _why(prediction, number=3):
     """The most important relations in words."""
-    top = (-prediction.importance).argsort()[:number]
+    ranked = rank_relations(importance_table([prediction.importance], ["clip"]))
     return ", ".join(
-        f"{pair_name(p)} ({100 * prediction.importance[p]:.1f} %)" for p in top
+        f"{in_words(row.relation)} ({100 * row.importance:.1f} %)"
+        for row in ranked.head(number).itertuples()
     )
 
 
@@ -143,9 +144,10 @@ def _row(prediction):
     else:
         row["estimate"] = float(prediction.estimate[0])
         row["error_years"] = prediction.error_years
+    named = importance_table([prediction.importance], ["clip"])
     pairs = {
-        f"importance_{REGIONS[i]}_{REGIONS[j]}": float(share)
-        for (i, j), share in zip(REGION_PAIRS, prediction.importance)
+        f"importance_{name.replace('-', '_')}": float(share)
+        for name, share in named.iloc[0].items()
     }
     faces = {f"face_{name}": n for name, n in prediction.counts.items()}
     return {**row, **faces, **pairs}

@@ -1,20 +1,70 @@
-"""Pictures: learning curves, errors, and relations drawn on the face."""
+"""Pictures of errors and of training, and how pictures are saved."""
 
-import itertools
+import io
+import textwrap
+from pathlib import Path
 
+import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import FancyArrowPatch
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
+from fdin_tf.data.cache import atomic_path
+from fdin_tf.explain.face_drawing import draw_face
 from fdin_tf.regions import REGIONS
-from layers.pairwise_relation import region_pairs
 
-REGION_PAIRS = region_pairs(len(REGIONS))
-_YELLOW = "#ffd400"
-_COLOURS = (_YELLOW, "#ff6f3c", "#35c3ff", "#9be15d", "#e57bff")
+PNG_DPI = 200
+_SVG_DPI = 100  # of the aligned face, whose own pixels are fewer
+_BLUE, _GREY = "#0072b2", "#999999"
+
+
+def save_figure(figure, path):
+    """Saves a picture as PNG and as SVG, each at once or not at all.
+
+    In the SVG, text stays text. The same figure gives the same bytes.
+
+    Args:
+        figure: Matplotlib `Figure`; its label becomes the SVG's description.
+        path: Path without ending: `.png` and `.svg` are appended.
+
+    Returns:
+        The two paths, PNG first.
+
+    Example:
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "errors.v1"
+    >>> [saved.name for saved in save_figure(Figure(), path)]
+    ['errors.v1.png', 'errors.v1.svg']
+    """
+    path = Path(path)
+    paths = [path.with_name(path.name + end) for end in (".png", ".svg")]
+    with atomic_path(paths[0]) as temporary:
+        figure.savefig(temporary, format="png", dpi=PNG_DPI)
+    with atomic_path(paths[1]) as temporary:
+        temporary.write_bytes(figure_svg(figure))
+    return paths
+
+
+def figure_svg(figure, has_paths=False):
+    """A picture as the bytes of an SVG file, the same at every call.
+
+    Args:
+        figure: Matplotlib `Figure`.
+        has_paths: Whether letters become outlines, which look alike where
+            their font is missing, or stay text, which can be searched and
+            edited.
+    """
+    settings = {
+        "svg.fonttype": "path" if has_paths else "none",
+        "svg.hashsalt": "fdin-tf",
+    }
+    metadata = {"Date": None, "Description": figure.get_label() or None}
+    file = io.BytesIO()
+    with matplotlib.rc_context(settings):
+        figure.savefig(file, format="svg", dpi=_SVG_DPI, metadata=metadata)
+    return file.getvalue()
 
 
 def plot_learning_curves(history):
@@ -30,7 +80,7 @@ def plot_learning_curves(history):
     measure = "mae_years" if "valid_mae_years" in history else "loss"
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
-    for part, colour in (("train", "tab:grey"), ("valid", "tab:blue")):
+    for part, colour in (("train", _GREY), ("valid", _BLUE)):
         for _, fold in history.groupby("fold"):
             axes.plot(
                 fold.epoch, fold[f"{part}_{measure}"], color=colour, alpha=0.3
@@ -75,100 +125,179 @@ def plot_predicted_against_true(predictions):
     return figure
 
 
-def plot_prediction(prediction, title, num_pairs=3, num_frames=8):
-    """The aligned strip, and the most important relations on the face.
-
-    As in figure 2 of Kim and Ro (ECCV 2018), the two regions of an important
-    relation are boxed in yellow; here an arc joins them, the wider the more
-    important, in a colour of its own.
+def plot_confusion(table, target):
+    """True over estimated classes: number of clips, and % of the true class.
 
     Args:
-        prediction: `fdin_tf.serving.predict.Prediction`.
+        table: Counts; one row per true class, one column per estimated class.
+        target: What the classes are of, for the labels.
+
+    Returns:
+        A matplotlib `Figure`. Colour is the share of the row.
+
+    Raises:
+        ValueError: If the table is not square.
+    """
+    counts = table.to_numpy(float)
+    if counts.ndim != 2 or len(set(counts.shape)) != 1:
+        raise ValueError(
+            "Expected a column for each class and a row for each. Received: "
+            f"table of shape {counts.shape}"
+        )
+    totals = counts.sum(axis=1, keepdims=True)
+    shares = 100 * counts / np.where(totals > 0, totals, np.nan)
+    side = 1.6 + 0.8 * len(counts)
+    figure = Figure(figsize=(side + 0.8, side), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(shares, cmap="cividis", vmin=0, vmax=100)
+    for (i, j), share in np.ndenumerate(shares):
+        known = "-" if np.isnan(share) else f"{share:.1f} %"
+        axes.text(
+            j, i, f"{counts[i, j]:.0f}\n{known}", ha="center", va="center",
+            fontsize=9, color="black" if share > 55 else "white",
+        )  # fmt: skip
+    axes.set_xticks(range(len(counts)), table.columns)
+    axes.set_yticks(range(len(counts)), table.index, rotation=90, va="center")
+    axes.set(xlabel=f"estimated {target}", ylabel=f"true {target}")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    bar = figure.colorbar(
+        image, shrink=0.8, label="share of the true class (%)"
+    )
+    bar.outline.set_visible(False)
+    figure.set_label(
+        f"Confusion of {target}: "
+        + ", ".join(
+            f"{table.index[i]} as {table.columns[j]} {count:.0f}"
+            for (i, j), count in np.ndenumerate(counts)
+        )
+    )
+    return figure
+
+
+def plot_perturbation(table, title=""):
+    """Errors where the dynamics of regions are replaced, with standard errors.
+
+    Table 1 of Kim and Ro (ECCV 2018) as a chart.
+
+    Args:
+        table: As of `perturbation_table`.
         title: Headline.
-        num_pairs: Number of relations to draw.
-        num_frames: Number of frames in the strip.
 
     Returns:
         A matplotlib `Figure`.
     """
-    frames, importance = prediction.frames, prediction.importance
-    figure = Figure(figsize=(11, 5), layout="constrained")
-    figure.suptitle(title)
-    face, strip = figure.subfigures(1, 2, width_ratios=(1, 2.1))
-    top = np.argsort(-importance)[:num_pairs]
-    axes = face.subplots()
-    draw_relations(axes, _middle_of_motion(frames), importance, top)
-    places = np.linspace(0, len(frames) - 1, min(num_frames, len(frames)))
-    places = places.round().astype(int)
-    rows = strip.subplots(2, -(-len(places) // 2), squeeze=False)
-    for place in rows.flat:
-        place.axis("off")
-    for place, number in zip(rows.flat, places):
-        place.imshow(frames[number])
-        place.set_title(f"{prediction.seconds[number]:.2f} s", fontsize=8)
-    axes.set_title("Most important relations", fontsize=10)
+    unit = table.unit.iloc[0]
+    figure = Figure(
+        figsize=(5.2, 1.4 + 0.55 * len(table)), layout="constrained"
+    )
+    axes = figure.subplots()
+    places = np.arange(len(table))
+    axes.barh(
+        places, table.error, xerr=table.standard_error, height=0.55,
+        color=[_GREY, "#56b4e9", "#d55e00"],
+        error_kw={"elinewidth": 1.3, "capsize": 3},
+    )  # fmt: skip
+    ends = (table.error + table.standard_error.fillna(0)).to_numpy()
+    measured = [
+        f"{row.error:.2f}{_plus_minus(row.standard_error)}"
+        for row in table.itertuples()
+    ]
+    for place, text in zip(places, measured):
+        axes.text(
+            ends[place] + 0.02 * ends.max(), place, text, va="center",
+            fontsize=8,
+        )  # fmt: skip
+    names = table.perturbation.str.replace(
+        "(left|right) ",
+        "\\1\u00a0",
+        regex=True,  # no break in a region
+    )
+    names = ["\n".join(textwrap.wrap(name, 30)) for name in names]
+    axes.set_yticks(places, names, fontsize=8)
+    measure = "wrong answers" if unit == "%" else "mean absolute error"
+    axes.set(
+        ylim=(len(table) - 0.5, -0.5), xlim=(0, 1.28 * ends.max() or 1),
+        xlabel=f"{measure} ({unit}), ± standard error",
+    )  # fmt: skip
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    tests = _tests(table)
+    figure.supxlabel("\n".join(tests), fontsize=7.5)
+    figure.suptitle(title, fontsize=10)
+    pairs = [f"{n} {m} {unit}" for n, m in zip(table.perturbation, measured)]
+    figure.set_label("; ".join([*([title] if title else []), *pairs, *tests]))
     return figure
 
 
-def draw_relations(axes, frame, importance, pairs):
-    """Draws relations between regions of a 3x3 grid on an aligned face.
+def plot_region_effects(effects, frame=None, title=""):
+    """How much the error rises where one region's dynamics are replaced.
 
     Args:
-        axes: Matplotlib axes.
-        frame: Aligned face, `(size, size, 3)`.
-        importance: Importance of all pairs, `(pairs,)`.
-        pairs: Numbers of the pairs to draw.
+        effects: Table with one row per region: `region`, `rise` of the mean
+            error, `standard_error` of the rise, and their `unit`.
+        frame: Aligned face to draw on; None for a schematic face.
+        title: Headline.
+
+    Returns:
+        A matplotlib `Figure`: a heat map over the grid of the face, red where
+        the error rises, blue where it falls.
     """
-    cell = frame.shape[0] / 3
-    axes.imshow(frame)
-    axes.set(xticks=[], yticks=[])
-    largest = max(importance[p] for p in pairs)
-    for region in sorted({r for p in pairs for r in REGION_PAIRS[p]}):
-        row, column = divmod(region, 3)
-        corner = (column * cell + 1.5, row * cell + 1.5)
-        axes.add_patch(
-            Rectangle(corner, cell - 3, cell - 3, fill=False, ec=_YELLOW)
-        )
-    # Arcs in colours of their own: straight lines would hide one another.
-    lines = []
-    for p, colour in zip(pairs, itertools.cycle(_COLOURS)):
-        first, second = (
-            ((r % 3 + 0.5) * cell, (r // 3 + 0.5) * cell)
-            for r in REGION_PAIRS[p]
-        )
-        width = 4 * importance[p] / largest
-        axes.add_patch(
-            FancyArrowPatch(
-                first,
-                second,
-                arrowstyle="-",
-                connectionstyle="arc3,rad=0.25",
-                color=colour,
-                lw=width,
-            )
-        )
-        axes.plot(*zip(first, second), "o", color=colour, ms=5)
-        label = f"{100 * importance[p]:.1f} %  {pair_name(p)}"
-        lines.append(Line2D([], [], color=colour, lw=width, label=label))
-    axes.legend(
-        handles=lines,
-        loc="upper center",
-        bbox_to_anchor=(0.5, -0.01),
-        frameon=False,
-        fontsize=9,
-        title="left and right as in the image",
-        title_fontsize=8,
+    of = effects.set_index("region")
+    unit = effects.unit.iloc[0]
+    figure = Figure(figsize=(4.3, 3.9), layout="constrained")
+    axes = figure.subplots()
+    draw_face(axes, frame)
+    largest = max(np.abs(effects.rise).max(), 1e-6)
+    colours = matplotlib.cm.ScalarMappable(
+        matplotlib.colors.Normalize(-largest, largest), "RdBu_r"
     )
+    for region, name in enumerate(REGIONS):
+        row, column = divmod(region, 3)
+        axes.add_patch(
+            Rectangle(
+                (column, row), 1, 1, alpha=0.75, lw=0,
+                fc=colours.to_rgba(of.rise[name]), zorder=2,
+            )
+        )  # fmt: skip
+        text = f"{of.rise[name]:+.2f}"
+        text += _plus_minus(of.standard_error[name]).replace(" ", "\n", 1)
+        for y, words, size in (
+            (0.14, name.replace("_", " "), 7.5),
+            (0.55, text, 8.5),
+        ):
+            axes.text(
+                column + 0.5, row + y, words, ha="center", va="center",
+                fontsize=size, zorder=3,
+                bbox={"fc": "white", "ec": "none", "alpha": 0.75, "pad": 1.2},
+            )  # fmt: skip
+    bar = figure.colorbar(
+        colours, ax=axes, shrink=0.8, label=f"rise of the error ({unit})"
+    )
+    bar.outline.set_visible(False)
+    figure.suptitle(title, fontsize=10)
+    figure.set_label(
+        f"{title}: "
+        + ", ".join(
+            f"{name.replace('_', ' ')} {of.rise[name]:+.2f}" for name in REGIONS
+        )
+    )
+    return figure
 
 
-def pair_name(pair):
-    """The two regions of a pair in words, by the pair's number."""
-    first, second = REGION_PAIRS[pair]
-    return f"{REGIONS[first]} - {REGIONS[second]}".replace("_", " ")
+def _plus_minus(standard_error):
+    """Nothing for a single subject, whose standard error is not known."""
+    return "" if np.isnan(standard_error) else f" ± {standard_error:.2f}"
 
 
-def _middle_of_motion(frames):
-    """The frame that differs most from the first ones."""
-    neutral = frames[:3].astype(np.float32).mean(0)
-    change = [np.abs(frame - neutral).mean() for frame in frames]
-    return frames[int(np.argmax(change))]
+def _tests(table):
+    """Lines with the p-values of a table of perturbations."""
+    lines = []
+    names = table.perturbation.str.split(":").str[0]
+    for name, (_, row) in zip(names, table.iterrows()):
+        for against in ("not contaminated", "less important"):
+            value = row[f"p_against_{against.replace(' ', '_')}"]
+            if not np.isnan(value):
+                p = "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+                lines.append(f"{name} against {against}: {p}")
+    return lines
