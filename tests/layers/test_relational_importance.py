@@ -1,7 +1,9 @@
-"""RelationalImportance: its equation, its own weights per pair, its errors."""
+"""RelationalImportance: its equation, weights, penalty and errors."""
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from layers import RelationalImportance
 from tests.layer_checks import check_layer
@@ -22,10 +24,13 @@ def reference_importance(relations, kernel, bias):
     return importance / importance.sum(axis=1, keepdims=True)
 
 
-def test_layer_contract(tmp_path):
+@pytest.mark.parametrize(
+    "init_kwargs", [{"kernel_regularizer": "l2"}, {"entropy_penalty": 0.5}]
+)
+def test_layer_contract(tmp_path, init_kwargs):
     check_layer(
         RelationalImportance,
-        init_kwargs={"kernel_regularizer": "l2"},
+        init_kwargs=init_kwargs,
         input_shape=(2, 3, 4),
         output_shape=(2, 3),
         weight_shapes={"kernel": (4, 3), "bias": (3,)},
@@ -82,3 +87,99 @@ def test_rows_sum_to_one_under_half_precision(relations, policy):
     importance = RelationalImportance(dtype=policy)(relations)
     assert importance.dtype == "float32"
     np.testing.assert_allclose(np.sum(importance, axis=1), 1, rtol=1e-6)
+
+
+def reference_entropy(importance):
+    """Mean over clips of -sum lambda log lambda, in nats; 0 log 0 = 0."""
+    entropies = []
+    for row in np.asarray(importance, "float64"):
+        entropies.append(-sum(x * np.log(x) for x in row if x > 0))
+    return sum(entropies) / len(entropies)
+
+
+def test_without_a_penalty_nothing_is_added_to_the_loss(relations):
+    layer = RelationalImportance()
+    layer(relations)
+    assert layer.losses == []
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_penalty_is_the_mean_entropy_in_nats(relations, policy):
+    layer = RelationalImportance(entropy_penalty=0.7, dtype=policy)
+    for _ in range(2):  # a second call does not count the first again
+        importance = layer(relations)
+    (penalty,) = layer.losses
+    assert penalty.dtype == "float32"
+    np.testing.assert_allclose(
+        penalty, 0.7 * reference_entropy(importance), rtol=1e-5
+    )
+
+
+def test_penalty_of_even_importance_is_the_logarithm_of_the_pairs(relations):
+    layer = RelationalImportance("zeros", entropy_penalty=1.0)
+    layer(relations)
+    np.testing.assert_allclose(layer.losses[0], np.log(3), rtol=1e-6)
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_penalty_stays_finite_where_importance_is_zero(policy):
+    relations = np.array([[[200.0], [-200.0], [0.0]]], "float32")
+    layer = RelationalImportance("ones", entropy_penalty=1.0, dtype=policy)
+    with tf.GradientTape() as tape:
+        importance = np.asarray(layer(relations))
+        (penalty,) = layer.losses
+    np.testing.assert_array_equal(importance, [[1, 0, 0]])
+    assert penalty == 0
+    for gradient in tape.gradient(penalty, [w.value for w in layer.weights]):
+        assert np.isfinite(gradient).all()
+
+
+def penalised_model(entropy_penalty, policy="float32"):
+    """Importance of three pairs, and their relations summed by it."""
+    keras.utils.set_random_seed(1)
+    relations = keras.Input((3, 4))
+    importance = RelationalImportance(
+        entropy_penalty=entropy_penalty, name="importance", dtype=policy
+    )(relations)
+    sums = keras.layers.Dot((1, 1), name="sums")([importance, relations])
+    outputs = {"sums": sums, "importance": importance}
+    model = keras.Model(relations, outputs)
+    model.compile(
+        keras.optimizers.Adam(0.1), loss={"sums": "mse"}, jit_compile=False
+    )
+    return model
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_loss_of_a_model_holds_the_penalty(relations, policy):
+    model = penalised_model(0.7, policy)
+    targets = {"sums": np.ones((2, 4))}
+    outputs = model(relations)
+    error = np.mean((np.asarray(outputs["sums"]) - 1) ** 2)
+    entropy = reference_entropy(outputs["importance"])
+    expected = error + 0.7 * entropy
+    loss = model.evaluate(relations, targets, verbose=0)
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+    history = model.fit(relations, targets, verbose=0).history
+    np.testing.assert_allclose(history["loss"][0], expected, rtol=1e-5)
+
+
+def test_training_with_the_penalty_sharpens_the_importance(relations):
+    entropies = []
+    steps = np.tile(relations, (40, 1, 1))
+    for entropy_penalty in (0.0, 2.0):
+        model = penalised_model(entropy_penalty)
+        sums = {"sums": steps.mean(axis=1)}  # as of even importance
+        model.fit(steps, sums, batch_size=2, verbose=0)
+        importance = model(relations)["importance"]
+        entropies.append(reference_entropy(importance))
+    assert entropies[0] > 0.9 * np.log(3)
+    assert entropies[1] < 0.2
+
+
+@pytest.mark.parametrize("penalty", [-0.1, float("nan"), float("inf")])
+def test_penalty_must_be_finite_and_not_negative(penalty):
+    with pytest.raises(
+        ValueError, match=r"`entropy_penalty` must be .*Received: entropy_pen"
+    ):
+        RelationalImportance(entropy_penalty=penalty)

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from fdin_tf.models import build_fdin
+from tests.layers.test_neutral_difference import reference_difference
 from tests.layers.test_pairwise_relation import reference_relations
 from tests.layers.test_region_split import reference_regions
 from tests.layers.test_relational_importance import reference_importance
@@ -115,7 +116,9 @@ def test_takes_and_gives_dicts_of_any_batch_and_length(target, classes):
             )
 
 
-def reference_fdin(model, features, mask, use_location, use_importance):
+def reference_fdin(
+    model, features, mask, use_location=True, use_importance=True
+):
     """Equations 1 to 7 of the paper, one clip, region and pair at a time."""
     weights = {layer.name: layer.get_weights() for layer in model.layers}
     regions = reference_regions(features, 3, 3)
@@ -164,6 +167,25 @@ def test_equals_the_equations_of_the_paper(use_location, use_importance):
     np.testing.assert_allclose(model(clips)["age"], expected, rtol=1e-4)
 
 
+@pytest.mark.parametrize("neutral_frames", [1, 3])
+def test_with_neutral_frames_it_sees_what_they_lack(neutral_frames):
+    model = randomize(build_tiny(neutral_frames=neutral_frames))
+    clips = make_clips()
+    difference = reference_difference(**clips, num_frames=neutral_frames)
+    expected = reference_fdin(model, difference, clips["mask"])
+    np.testing.assert_allclose(model(clips)["age"], expected, rtol=1e-4)
+    brighter = {**clips, "features": clips["features"] + np.float32(5)}
+    np.testing.assert_allclose(model(brighter)["age"], expected, rtol=1e-4)
+
+
+def test_neutral_layer_is_there_when_it_is_asked_for():
+    for neutral_frames in (0, 2):
+        model = build_tiny(neutral_frames=neutral_frames)
+        names = [layer.name for layer in model.layers]
+        assert ("neutral" in names) == (neutral_frames > 0)
+    assert model.get_layer("neutral").num_frames == 2
+
+
 def test_location_is_the_only_thing_that_tells_equal_regions_apart():
     maps = np.ones((1, 4, *SHAPE), "float32")
     clip = {"features": maps, "mask": np.ones((1, 4), bool)}
@@ -191,9 +213,10 @@ def test_importance_of_all_36_pairs_sums_to_one():
     np.testing.assert_allclose(importance.sum(axis=1), 1, rtol=1e-6)
 
 
-def test_padding_never_changes_an_answer():
+@pytest.mark.parametrize("neutral_frames", [0, 3])
+def test_padding_never_changes_an_answer(neutral_frames):
     """Holes filled with noise, and noise put before, between and behind."""
-    model = randomize(build_tiny())
+    model = randomize(build_tiny(neutral_frames=neutral_frames))
     clips = make_clips()
     answer = model(clips)["age"]
     assert np.ptp(answer) > 1e-2  # it does look at the clips
@@ -220,8 +243,9 @@ def test_an_answer_does_not_depend_on_the_other_clips():
         )
 
 
-def test_clip_without_a_real_frame_gives_a_finite_answer():
-    model = randomize(build_tiny())
+@pytest.mark.parametrize("neutral_frames", [0, 3])
+def test_clip_without_a_real_frame_gives_a_finite_answer(neutral_frames):
+    model = randomize(build_tiny(neutral_frames=neutral_frames))
     clips = make_clips()
     clips["mask"][1] = False
     answer = np.asarray(model(clips)["age"])
@@ -253,7 +277,12 @@ def test_saved_with_safe_mode_it_answers_the_same(inputs, tmp_path):
     clips = make_clips()
     kwargs = {}
     if inputs == "frames":
-        kwargs = {"encoder": small_encoder(), "frame_shape": (12, 24, 3)}
+        kwargs = {
+            "encoder": small_encoder(),
+            "frame_shape": (12, 24, 3),
+            "neutral_frames": 2,
+            "entropy_penalty": 0.1,
+        }
         clips["frames"] = make_frames(3, 7)
         del clips["features"]
     model = randomize(build_tiny(inputs=inputs, **kwargs))
@@ -262,6 +291,28 @@ def test_saved_with_safe_mode_it_answers_the_same(inputs, tmp_path):
     np.testing.assert_allclose(
         loaded(clips)["age"], model(clips)["age"], rtol=1e-6
     )
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_entropy_penalty_is_part_of_the_loss_in_training(policy):
+    clips = make_clips()
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = randomize(build_tiny(entropy_penalty=2.0, dropout=0.0))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    model.compile(keras.optimizers.SGD(1e-3), {"age": "mse"}, jit_compile=False)
+    inner = keras.Model(model.input, model.get_layer("importance").output)
+    importance = np.asarray(inner(clips), "float64")
+    entropy = np.mean(np.sum(-importance * np.log(importance), axis=1))
+    assert entropy > 0.1
+    # Where the estimates are right, the penalty is all the loss there is.
+    right = {"age": np.asarray(model(clips)["age"])}
+    loss = model.evaluate(clips, right, verbose=0)
+    np.testing.assert_allclose(loss, 2 * entropy, rtol=2e-2)
+    right = {"age": np.asarray(model(clips, training=True)["age"])}
+    loss = model.train_on_batch(clips, right)
+    np.testing.assert_allclose(loss, 2 * entropy, rtol=2e-2)
 
 
 def make_frames(clips, frames, shape=(12, 24, 3)):
@@ -372,6 +423,26 @@ def test_dropout_must_be_a_share(dropout):
         ValueError, match=r"`dropout` must be in \[0, 1\). Received: dropout="
     ):
         build_fdin(dropout=dropout)
+
+
+@pytest.mark.parametrize("neutral_frames", [-1, 2.0, None])
+def test_neutral_frames_must_be_a_number_of_frames(neutral_frames):
+    with pytest.raises(
+        ValueError, match=r"`neutral_frames` must be .*neutral_frames="
+    ):
+        build_fdin(neutral_frames=neutral_frames)
+
+
+def test_negative_entropy_penalty_is_an_error():
+    with pytest.raises(ValueError, match=r"0 or more.*entropy_penalty=-1"):
+        build_tiny(entropy_penalty=-1.0)
+
+
+def test_entropy_penalty_without_importance_is_an_error():
+    with pytest.raises(
+        ValueError, match=r"for `use_importance=True`.*entropy_penalty=0.1"
+    ):
+        build_fdin(use_importance=False, entropy_penalty=0.1)
 
 
 def test_encoder_with_features_is_an_error():
