@@ -99,10 +99,9 @@ def build_regional(
     check_units("lstm_units", lstm_units)
     check_units("region_units", region_units)
     features = without_neutral(**inputs, neutral_frames=neutral_frames)
-    dynamics = local_dynamics(features, inputs["mask"], dense_units, lstm_units)
+    regions = local_dynamics(features, inputs["mask"], dense_units, lstm_units)
     if use_location:
-        dynamics = LocationEmbed(name="location")(dynamics)
-    regions = dynamics
+        regions = LocationEmbed(name="location")(regions)
     for layer, units in enumerate(region_units, start=1):
         name = f"region_{layer}"
         regions = keras.layers.Dense(units, activation="relu", name=name)(
