@@ -191,17 +191,17 @@ def _broken(words, width):
 
 
 def middle_of_motion(frames):
-    """The frame that differs most from the first three.
+    """The frame that differs most from the first three below the eyes.
 
     Example:
 
-    >>> frames = np.zeros((5, 2, 2, 3), np.uint8)
-    >>> frames[3] = 9
+    >>> frames = np.zeros((5, 3, 3, 3), np.uint8)
+    >>> frames[2, :1], frames[3, 1:] = 99, 9  # a blink, a smile
     >>> middle_of_motion(frames).max().item()
     9
     """
-    neutral = frames[:3].astype(np.float32).mean(0)
-    change = [np.abs(frame - neutral).mean() for frame in frames]
+    below = frames[:, frames.shape[1] // 3 :].astype(np.float32)
+    change = np.abs(below - below[:3].mean(axis=0)).mean(axis=(1, 2, 3))
     return frames[int(np.argmax(change))]
 
 

@@ -88,6 +88,10 @@ class Tracker:
         """A matplotlib figure as PNG."""
         mlflow.log_figure(figure, f"figures/{name}.png")
 
+    def log_file(self, path, folder=None):
+        """A file as it is, into a folder of the run's artifacts."""
+        mlflow.log_artifact(str(path), folder)
+
     def log_model(self, model, name):
         """A Keras model with its signature; returns the model's URI."""
         info = mlflow.tensorflow.log_model(

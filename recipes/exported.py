@@ -1,0 +1,92 @@
+"""An exported model in its parts, for more than estimates."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from fdin_tf.data.cache import read_json
+from fdin_tf.faces import FaceConfig
+from fdin_tf.serving.export import CARD
+from fdin_tf.serving.export import KERAS_MODEL
+from fdin_tf.serving.export import latest_version
+from layers import FrameEncoder
+
+
+@dataclasses.dataclass(frozen=True)
+class Exported:
+    """An exported model in its parts.
+
+    Attributes:
+        path: Folder of the version.
+        card: What the model is and how well it did.
+        network: Keras model on features, such as FDIN.
+        encoder: Fixed part of the frame encoder, a Keras model: the part
+            whose features a training caches.
+        fitted: What was fitted to data behind it; or None.
+        face: Settings of tracking and alignment.
+    """
+
+    path: Path
+    card: dict[str, Any]
+    network: keras.Model
+    encoder: keras.Model
+    fitted: keras.Model | None
+    face: FaceConfig
+
+    @property
+    def is_synthetic(self):
+        """Whether the model was trained on drawn faces."""
+        databases = self.card["trained_on"]["databases"]
+        return any(name.startswith("Synthetic") for name in databases)
+
+
+def load_exported(folder):
+    """Loads an exported model for Keras.
+
+    Args:
+        folder: Folder `<name>` (its highest version is taken) or
+            `<name>/<version>`, as `export_model` writes.
+
+    Returns:
+        `Exported`.
+
+    Raises:
+        FileNotFoundError: If there is no such model.
+        ValueError: If it was not written by `export_model`.
+    """
+    path = Path(folder)
+    if not (path / "saved_model.pb").is_file():
+        path = latest_version(path)
+    card = read_json(path / CARD)
+    if card is None or not (path / KERAS_MODEL).is_file():
+        raise ValueError(
+            f"Expected an exported model with {CARD} and {KERAS_MODEL}. "
+            f"Received: model={path}"
+        )
+    joined = keras.saving.load_model(path / KERAS_MODEL, compile=False)
+    encoders = [x for x in joined.layers if isinstance(x, FrameEncoder)]
+    networks = [x for x in joined.layers if isinstance(x, keras.Model)]
+    if len(encoders) != 1 or len(networks) != 1:
+        raise ValueError(
+            "Expected a network on features behind one frame encoder, as "
+            f"`join_encoder` makes it. Received: model={path}, with layers "
+            f"{[layer.name for layer in joined.layers]}"
+        )
+    face = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in card["face"].items()
+    }
+    encoder, fitted = _parts(encoders[0].encoder)
+    return Exported(
+        path, card, networks[0], encoder, fitted, FaceConfig(**face)
+    )
+
+
+def _parts(encoder):
+    """The halves of what `chain_encoders` joined."""
+    parts = encoder.layers[1:]  # behind the frames
+    if len(parts) == 2 and all(isinstance(x, keras.Model) for x in parts):
+        return parts
+    return encoder, None
