@@ -1,12 +1,11 @@
 """Frame encoders by name."""
 
-import functools
-
 from fdin_tf.models import build_contrast_encoder
 from fdin_tf.models import build_imagenet_encoder
 from fdin_tf.models import build_vggface_encoder
 from fdin_tf.models import fit_pca
 from fdin_tf.models import load_vggface_weights
+from fdin_tf.models import some_frames
 from fdin_tf.progress import console
 from fdin_tf.training.precision import precision_policy
 
@@ -25,8 +24,8 @@ def resolve_encoder(name, weights, frame_shape, components, precision):
 
     Returns:
         The pair of a fixed encoder (a Keras model from frames to features)
-        and a function from training features to a further Keras model, for
-        what is fitted inside each fold; or None.
+        and a function from the features of the training clips to a further
+        Keras model, for what is fitted inside each fold; or None.
 
     Raises:
         ValueError: If `vggface` comes without weights, or `pca` with them.
@@ -60,5 +59,5 @@ def resolve_encoder(name, weights, frame_shape, components, precision):
                 console.print(f"{error} Going on with the encoder `pca`.")
     return (
         build_contrast_encoder(frame_shape),
-        functools.partial(fit_pca, components=components),
+        lambda clips: fit_pca(some_frames(clips), components),
     )

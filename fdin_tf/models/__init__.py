@@ -8,6 +8,7 @@ from fdin_tf.models.imagenet import build_imagenet_encoder
 from fdin_tf.models.pca import build_contrast_encoder
 from fdin_tf.models.pca import chain_encoders
 from fdin_tf.models.pca import fit_pca
+from fdin_tf.models.pca import some_frames
 from fdin_tf.models.vggface import build_vggface
 from fdin_tf.models.vggface import build_vggface_encoder
 from fdin_tf.models.vggface_weights import load_vggface_weights
@@ -24,4 +25,5 @@ __all__ = [
     "chain_encoders",
     "fit_pca",
     "load_vggface_weights",
+    "some_frames",
 ]

@@ -105,6 +105,29 @@ def fit_pca(features, components=16):
     return model
 
 
+def some_frames(clips, number=12):
+    """Evenly spread frames of every clip: all would add little to a few.
+
+    Args:
+        clips: List of arrays `(t, h, w, c)`.
+        number: Frames to take of each clip; all of a shorter one.
+
+    Returns:
+        Array `(n, h, w, c)`.
+
+    Example:
+
+    >>> clips = [np.zeros((50, 3, 3, 8)), np.zeros((5, 3, 3, 8))]
+    >>> some_frames(clips).shape
+    (17, 3, 3, 8)
+    """
+    taken = []
+    for frames in clips:
+        places = np.linspace(0, len(frames) - 1, min(number, len(frames)))
+        taken.append(frames[places.round().astype(int)])
+    return np.concatenate(taken)
+
+
 def chain_encoders(fixed, fitted):
     """The fixed encoder and what was fitted behind it, as one encoder.
 

@@ -49,9 +49,10 @@ class NetworkTrainer:
         encoded: `EncodedClips`.
         target: `age`, `gender` or `spontaneity`.
         config: `FitConfig`.
-        fit_encoder: Function from encoded training frames `(n, h, w, c)` to
-            a further Keras model of such frames, which the fold's network
-            then stands behind; None where nothing is fitted.
+        fit_encoder: Function from the list of the training clips' encoded
+            frames, `(t, h, w, c)` each, to a further Keras model of such
+            frames, which the fold's network then stands behind; None where
+            nothing is fitted.
         tracker: `Tracker`, inside its `run`; None tracks nothing.
     """
 
@@ -136,8 +137,8 @@ class NetworkTrainer:
             return None
         path = folder / "encoder.keras"
         if not path.is_file():
-            frames = [_some_frames(self.encoded.load(c)) for c in fold.train]
-            fitted = self.fit_encoder(np.concatenate(frames))
+            clips = [self.encoded.load(clip_id) for clip_id in fold.train]
+            fitted = self.fit_encoder(clips)
             path.parent.mkdir(parents=True, exist_ok=True)
             whole = path.with_name("encoder.tmp.keras")
             fitted.save(whole)
@@ -232,12 +233,6 @@ def predict_clips(model, data, clip_ids, target, batch_size=16):
         answer = np.asarray(model(inputs, training=False)[target])
         estimates[np.ravel(number["number"])] = answer[:, -1]
     return estimates
-
-
-def _some_frames(frames, number=12):
-    """Evenly spread frames: all of a clip add little to a few."""
-    places = np.linspace(0, len(frames) - 1, min(number, len(frames)))
-    return frames[places.round().astype(int)]
 
 
 def _test(trainer, model, fitted, fold):

@@ -113,16 +113,17 @@ def test_finished_folds_are_read_and_not_trained_again(
 def test_what_is_fitted_sees_training_clips_only(encoded, folds, tmp_path):
     seen = []
 
-    def fit_encoder(frames):
-        seen.append(frames)
-        return fit_pca(frames, components=2)
+    def fit_encoder(clips):
+        seen.append(clips)
+        return fit_pca(np.concatenate(clips), components=2)
 
     trainer = NetworkTrainer(build, encoded, "age", CONFIG, fit_encoder)
     cross_validate(trainer, folds, tmp_path)
     assert len(seen) == len(folds)
-    for fold, frames in zip(folds, seen):
-        expected = np.concatenate([encoded.load(c) for c in fold.train])
-        np.testing.assert_array_equal(frames, expected)
+    for fold, clips in zip(folds, seen):
+        assert len(clips) == len(fold.train)
+        for clip_id, frames in zip(fold.train, clips):
+            np.testing.assert_array_equal(frames, encoded.load(clip_id))
 
 
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
