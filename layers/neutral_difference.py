@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+_STILL = 0.1  # change below which a place counts as still, in units of features
+
 
 @keras.saving.register_keras_serializable(package="fdin_tf")
 class NeutralDifference(keras.layers.Layer):
@@ -15,12 +17,23 @@ class NeutralDifference(keras.layers.Layer):
         z^t = 0                                if it is padding
 
     A clip of an expression begins with a neutral face; what remains is
-    motion, and less of the person's looks. A clip without one real frame
-    gives zeros. Differences are taken in at least float32, as frames of a clip
-    are close to each other, and returned in the compute dtype.
+    motion, and less of the person's looks. The same motion still changes one
+    skin more than another. `normalize` divides every place of the face by
+    how much it changes in the clip, the root mean square over real frames T
+    and channels C:
+
+        z^t / sqrt(m + 0.01),   m = sum_{t in T, c} (z^t_c)^2 / (|T| |C|)
+
+    which leaves the course of a motion in time, and takes its size away; a
+    place that changes by less than 0.1 counts as still and stays small.
+
+    A clip without one real frame gives zeros. Differences are taken in at
+    least float32, as frames of a clip are close to each other, and returned in
+    the compute dtype.
 
     Args:
         num_frames: Number of frames that the neutral face is the mean of.
+        normalize: Whether every place is divided by its own change.
         **kwargs: Base layer arguments, such as `name` and `dtype`.
 
     Call arguments:
@@ -44,7 +57,7 @@ class NeutralDifference(keras.layers.Layer):
     [-1.0, 1.0, 5.0]
     """
 
-    def __init__(self, num_frames=3, **kwargs):
+    def __init__(self, num_frames=3, normalize=False, **kwargs):
         # Casting is left to `call`: half precision would round the features
         # by more than they change from frame to frame.
         super().__init__(**{"autocast": False, **kwargs})
@@ -54,6 +67,7 @@ class NeutralDifference(keras.layers.Layer):
                 f"Received: num_frames={num_frames!r}"
             )
         self.num_frames = num_frames
+        self.normalize = normalize
         self.input_spec = keras.layers.InputSpec(min_ndim=3)
 
     def call(self, features, mask=None):
@@ -67,6 +81,14 @@ class NeutralDifference(keras.layers.Layer):
             ops.where(is_neutral, features, 0), axis=1, keepdims=True
         ) / ops.maximum(count, 1)
         difference = ops.where(is_real, features - neutral, 0)
+        if self.normalize:
+            frames = ops.sum(ops.cast(is_real, dtype), axis=1, keepdims=True)
+            mean_square = ops.sum(
+                ops.mean(ops.square(difference), axis=-1, keepdims=True),
+                axis=1,
+                keepdims=True,
+            ) / ops.maximum(frames, 1)
+            difference = difference / ops.sqrt(mean_square + _STILL**2)
         return ops.cast(difference, self.compute_dtype)
 
     def _mask_of(self, features, mask):
@@ -88,4 +110,8 @@ class NeutralDifference(keras.layers.Layer):
         return tuple(input_shape)
 
     def get_config(self):
-        return {**super().get_config(), "num_frames": self.num_frames}
+        return {
+            **super().get_config(),
+            "num_frames": self.num_frames,
+            "normalize": self.normalize,
+        }

@@ -5,6 +5,7 @@ from fdin_tf.models.baselines import build_image_cnn
 from fdin_tf.models.baselines import build_regional
 from fdin_tf.models.fdin import build_fdin
 from fdin_tf.models.imagenet import build_imagenet_encoder
+from fdin_tf.models.motion import fit_motion
 from fdin_tf.models.pca import build_contrast_encoder
 from fdin_tf.models.pca import chain_encoders
 from fdin_tf.models.pca import fit_pca
@@ -23,6 +24,7 @@ __all__ = [
     "build_vggface",
     "build_vggface_encoder",
     "chain_encoders",
+    "fit_motion",
     "fit_pca",
     "load_vggface_weights",
     "some_frames",

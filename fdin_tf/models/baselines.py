@@ -41,6 +41,7 @@ def build_regional(
     use_location=True,
     feature_shape=(6, 6, 512),
     neutral_frames=0,
+    normalize_motion=False,
     entropy_penalty=0.0,
 ):
     """Builds the aggregation of local dynamics by regional importance.
@@ -62,7 +63,8 @@ def build_regional(
     `head_1_dropout`, `head_2`, ..., and the target.
 
     Args:
-        target: `"age"`, `"gender"` or `"spontaneity"`.
+        target: `"age"`, `"gender"`, `"spontaneity"` or `"planted"`, as in
+            `build_fdin`.
         dense_units: Units of the dense layer of `f`, on each region and frame.
         lstm_units: Units of each LSTM of `f`, at least one.
         region_units: Units of each dense layer of `g`, at least one; ReLU and
@@ -75,6 +77,8 @@ def build_regional(
             divisible by 3.
         neutral_frames: Of how many of a clip's first real frames the mean is
             subtracted from its features; 0 subtracts nothing.
+        normalize_motion: Whether these differences are divided by how much
+            each place of the face changes in the clip.
         entropy_penalty: Weight in the loss of the entropy of the importance,
             in nats, averaged over the batch (see `RelationalImportance`).
 
@@ -98,7 +102,11 @@ def build_regional(
     inputs = _inputs(target, feature_shape, head_units, dropout)
     check_units("lstm_units", lstm_units)
     check_units("region_units", region_units)
-    features = without_neutral(**inputs, neutral_frames=neutral_frames)
+    features = without_neutral(
+        **inputs,
+        neutral_frames=neutral_frames,
+        normalize_motion=normalize_motion,
+    )
     regions = local_dynamics(features, inputs["mask"], dense_units, lstm_units)
     if use_location:
         regions = LocationEmbed(name="location")(regions)
@@ -126,6 +134,7 @@ def build_holistic(
     dropout=0.5,
     feature_shape=(6, 6, 512),
     neutral_frames=0,
+    normalize_motion=False,
 ):
     """Builds the holistic dynamic approach: LSTMs on the whole face.
 
@@ -140,7 +149,8 @@ def build_holistic(
     `head_1_relu`, `head_1_dropout`, `head_2`, ..., and the target.
 
     Args:
-        target: `"age"`, `"gender"` or `"spontaneity"`.
+        target: `"age"`, `"gender"`, `"spontaneity"` or `"planted"`, as in
+            `build_fdin`.
         dense_units: Units of the dense layer of `f`, on each frame.
         lstm_units: Units of each LSTM of `f`, at least one.
         head_units: Units of each hidden dense layer of `k`, at least one.
@@ -148,6 +158,8 @@ def build_holistic(
         feature_shape: Shape `(h, w, c)` of a frame's maps.
         neutral_frames: Of how many of a clip's first real frames the mean is
             subtracted from its features; 0 subtracts nothing.
+        normalize_motion: Whether these differences are divided by how much
+            each place of the face changes in the clip.
 
     Returns:
         Functional `keras.Model` as described at the top of this file.
@@ -166,7 +178,11 @@ def build_holistic(
     """
     inputs = _inputs(target, feature_shape, head_units, dropout)
     check_units("lstm_units", lstm_units)
-    features = without_neutral(**inputs, neutral_frames=neutral_frames)
+    features = without_neutral(
+        **inputs,
+        neutral_frames=neutral_frames,
+        normalize_motion=normalize_motion,
+    )
     dynamics = local_dynamics(
         features, inputs["mask"], dense_units, lstm_units, grid=(1, 1)
     )
@@ -182,6 +198,7 @@ def build_image_cnn(
     dropout=0.5,
     feature_shape=(6, 6, 512),
     neutral_frames=0,
+    normalize_motion=False,
 ):
     """Builds an image-based network: every frame alone, then averaged.
 
@@ -200,13 +217,16 @@ def build_image_cnn(
     layer, `image`, and of the average.
 
     Args:
-        target: `"age"`, `"gender"` or `"spontaneity"`.
+        target: `"age"`, `"gender"`, `"spontaneity"` or `"planted"`, as in
+            `build_fdin`.
         dense_units: Units of the first dense layer.
         head_units: Units of each hidden dense layer of `k`, at least one.
         dropout: Share dropped after each dense layer of `k`, in [0, 1).
         feature_shape: Shape `(h, w, c)` of a frame's maps.
         neutral_frames: Of how many of a clip's first real frames the mean is
             subtracted from its features; 0 subtracts nothing.
+        normalize_motion: Whether these differences are divided by how much
+            each place of the face changes in the clip.
 
     Returns:
         Functional `keras.Model` as described at the top of this file.
@@ -223,7 +243,11 @@ def build_image_cnn(
     {'age': (None, 1)}
     """
     inputs = _inputs(target, feature_shape, head_units, dropout)
-    features = without_neutral(**inputs, neutral_frames=neutral_frames)
+    features = without_neutral(
+        **inputs,
+        neutral_frames=neutral_frames,
+        normalize_motion=normalize_motion,
+    )
     face = RegionSplit((1, 1), name="regions")(features)
     images = keras.layers.Reshape((-1, face.shape[-1]), name="images")(face)
     hidden = keras.layers.Dense(dense_units, activation="relu", name="dense")(

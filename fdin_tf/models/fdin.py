@@ -16,9 +16,11 @@ from layers import RelationalImportance
 from layers import SequenceLSTM
 
 # Neurons and activation of the last layer (section 4.1 of the paper, which
-# names spontaneity as a further use).
+# names spontaneity as a further use; planted is a number that the embedded
+# clips were given, in its own unit).
 TARGETS = {
     "age": (1, None),
+    "planted": (1, None),
     "gender": (2, "softmax"),
     "spontaneity": (2, "softmax"),
 }
@@ -39,6 +41,7 @@ def build_fdin(
     frame_shape=(96, 96, 3),
     chunk_size=64,
     neutral_frames=0,
+    normalize_motion=False,
     entropy_penalty=0.0,
 ):
     """Builds the network of figure 1 of the paper; the defaults are its sizes.
@@ -55,10 +58,11 @@ def build_fdin(
     Frames whose mask is False have no influence. A clip without one real
     frame gives a finite answer that means nothing.
 
-    Two options are not the paper's. `neutral_frames` takes `x_i^t` relative
-    to a clip's first frames, so that looks weigh less beside motion.
-    `entropy_penalty` makes training prefer importance that is concentrated
-    on few pairs of a clip, and so easier to read.
+    Three options are not the paper's. `neutral_frames` takes `x_i^t` relative
+    to a clip's first frames, so that looks weigh less beside motion;
+    `normalize_motion` takes the size of the motion away too, and leaves its
+    course in time. `entropy_penalty` makes training prefer importance that is
+    concentrated on few pairs of a clip, and so easier to read.
 
     The layers have fixed names: `encoder`, `neutral`, `regions`, `dense`,
     `lstm_1`, `lstm_2`, ..., `location`, `relations`, `importance`,
@@ -66,7 +70,9 @@ def build_fdin(
     `head_2`, ..., and the target.
 
     Args:
-        target: `"age"`, `"gender"` or `"spontaneity"`.
+        target: `"age"`, `"gender"`, `"spontaneity"` or `"planted"`: a number
+            that depends on a relation in the embedded clips, see
+            `fdin_tf.data.synthetic.planted_target`.
         inputs: `"features"`: the model takes feature maps. `"frames"`: it takes
             frames and runs `encoder` on them.
         encoder: With `inputs="frames"`, Keras model of frames of
@@ -90,6 +96,9 @@ def build_fdin(
             once.
         neutral_frames: Of how many of a clip's first real frames the mean is
             subtracted from its features; 0 subtracts nothing.
+        normalize_motion: Whether these differences are divided by how much
+            each place of the face changes in the clip; needs
+            `neutral_frames`.
         entropy_penalty: Weight in the loss of the entropy of the importance,
             in nats, averaged over the batch (see `RelationalImportance`).
 
@@ -99,7 +108,8 @@ def build_fdin(
         `(batch, frames, height, width, channels)`, and of `"mask"`, bool
         `(batch, frames)`, True where a frame is real; batch and frames are
         of any size. It returns a dict of the target alone, float32:
-        `{"age": (batch, 1)}` in years, or probabilities
+        `{"age": (batch, 1)}` in years, `{"planted": (batch, 1)}`, or
+        probabilities
         `{"gender": (batch, 2)}` of `female, male` or
         `{"spontaneity": (batch, 2)}` of `posed, spontaneous`.
 
@@ -108,7 +118,8 @@ def build_fdin(
             `lstm_units`, `relation_units` or `head_units` is empty, if
             `dropout` is outside [0, 1), if `encoder` comes with features or
             does not take the frames, if the maps cannot be cut into 3 x 3
-            regions, if `neutral_frames` is no integer from 0, or if
+            regions, if `neutral_frames` is no integer from 0, if
+            `normalize_motion` comes without it, or if
             `entropy_penalty` is negative or comes without importance.
 
     Example:
@@ -145,7 +156,7 @@ def build_fdin(
         encoder = encoder or _vggface_encoder(frame_shape)
         features = FrameEncoder(encoder, chunk_size, name="encoder")(frames)
 
-    features = without_neutral(features, mask, neutral_frames)
+    features = without_neutral(features, mask, neutral_frames, normalize_motion)
     dynamics = local_dynamics(features, mask, dense_units, lstm_units)
     if use_location:
         dynamics = LocationEmbed(name="location")(dynamics)
@@ -167,16 +178,21 @@ def build_fdin(
     return keras.Model(model_inputs, {target: estimate}, name=f"fdin_{target}")
 
 
-def without_neutral(features, mask, neutral_frames):
+def without_neutral(features, mask, neutral_frames, normalize_motion):
     """Features, or what they add to the first frames of their clip."""
     if not isinstance(neutral_frames, int) or neutral_frames < 0:
         raise ValueError(
             "`neutral_frames` must be a number of frames, 0 or more. "
             f"Received: neutral_frames={neutral_frames!r}"
         )
+    if normalize_motion and neutral_frames == 0:
+        raise ValueError(
+            "`normalize_motion` is about differences to neutral frames; it "
+            f"needs `neutral_frames`. Received: neutral_frames={neutral_frames}"
+        )
     if neutral_frames == 0:
         return features
-    return NeutralDifference(neutral_frames, name="neutral")(
+    return NeutralDifference(neutral_frames, normalize_motion, name="neutral")(
         features, mask=mask
     )
 

@@ -63,7 +63,8 @@ def compile_model(model, target):
 
     Args:
         model: A model with the output `target`.
-        target: `age` (mean squared error) or a class target (cross-entropy).
+        target: `age` or `planted` (mean squared error), or a class target
+            (cross-entropy).
 
     Raises:
         ValueError: If the model does not estimate the target.
@@ -96,10 +97,11 @@ def fit(
 ):
     """Trains a model; leaves it with the weights of its best epoch.
 
-    Ages are learnt in units of the training clips' standard deviation around
-    their mean; the last layer's weights then turn the answer into years, so
-    that the network itself stays as published. Loss: mean squared error for
-    age, cross-entropy for classes (Kim and Ro, ECCV 2018, section 4.1).
+    Numbers are learnt in units of the training clips' standard deviation
+    around their mean; the last layer's weights then turn the answer into the
+    target's own unit, so that the network itself stays as published. Loss:
+    mean squared error for numbers, cross-entropy for classes (Kim and Ro, ECCV
+    2018, section 4.1).
 
     After every epoch the weights, the optimizer and the state of stopping go
     to `checkpoint_dir`; the order of clips and the dropout of an epoch depend
@@ -113,7 +115,8 @@ def fit(
             `num_frames`), `shape` and `load(clip_id)`.
         train: Clip ids to fit weights to.
         valid: Clip ids to choose the epoch by.
-        target: `age`, `gender` or `spontaneity`.
+        target: `age`, `gender`, `spontaneity` or `planted`; the column of
+            that name in `data.clips`.
         config: `FitConfig`; its `precision` has taken effect when the model
             was built.
         checkpoint_dir: Folder for the state; None keeps none.
@@ -123,9 +126,10 @@ def fit(
 
     Returns:
         Table with one row per epoch: `epoch`, `learning_rate`, `train_loss`,
-        `valid_loss` (in standard units for age) and, for age,
-        `train_mae_years` and `valid_mae_years`, for classes
-        `train_accuracy` and `valid_accuracy`.
+        `valid_loss` (in standard units for numbers) and, for age,
+        `train_mae_years` and `valid_mae_years`, for a planted number
+        `train_mae` and `valid_mae`, for classes `train_accuracy` and
+        `valid_accuracy`.
 
     Raises:
         FloatingPointError: If the loss is not finite any more.
@@ -233,6 +237,7 @@ class _Progress(keras.callbacks.Callback):
         super().__init__()
         self.folder = folder and Path(folder)
         self.monitor = "val_loss" if target in TARGET_CLASSES else "val_mae"
+        self.error = "mae_years" if target == "age" else "mae"
         self.scale = scale
         self.patience = patience
         self.on_epoch = on_epoch or (lambda epoch, metrics: None)
@@ -287,13 +292,13 @@ class _Progress(keras.callbacks.Callback):
             model.set_weights(self.best_weights)
 
     def _in_units(self, logs):
-        """Losses as they are, errors of age in years."""
+        """Losses as they are, errors in the unit of the target."""
         metrics = {"learning_rate": float(logs.pop("learning_rate"))}
         for name, value in logs.items():
             part = "valid" if name.startswith("val_") else "train"
             name = name.removeprefix("val_")
             if name == "mae":
-                name, value = "mae_years", value * self.scale.deviation
+                name, value = self.error, value * self.scale.deviation
             metrics[f"{part}_{name}"] = float(value)
         return metrics
 

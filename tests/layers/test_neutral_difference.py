@@ -1,7 +1,9 @@
 """NeutralDifference: its equation, masks, precision, errors."""
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from layers import NeutralDifference
 from tests.layer_checks import check_layer
@@ -45,7 +47,7 @@ def test_layer_contract(tmp_path, features, mask):
         (tmp_path / folder).mkdir()
         check_layer(
             NeutralDifference,
-            init_kwargs={"num_frames": 2},
+            init_kwargs={"num_frames": 2, "normalize": True},
             input_shape=SHAPE,
             output_shape=SHAPE,
             weight_shapes={},
@@ -64,6 +66,41 @@ def test_equals_the_equation(features, mask, num_frames, rank):
         reference_difference(features, mask, num_frames),
         atol=1e-6,
     )
+
+
+@pytest.mark.parametrize("rank", [3, 5])
+def test_normalized_motion_is_divided_by_its_own_change(features, mask, rank):
+    features = features.reshape(*SHAPE[: rank - 1], -1)
+    expected = reference_difference(features, mask, 2)
+    for clip, is_real in zip(expected, mask):
+        for place in np.ndindex(features.shape[2:-1]):
+            change = clip[is_real][(slice(None), *place)]  # (frames, c)
+            size = np.sqrt(np.mean(change**2) + 0.1**2)
+            clip[(slice(None), *place)] /= size
+    np.testing.assert_allclose(
+        NeutralDifference(2, normalize=True)(features, mask=mask),
+        expected,
+        atol=1e-6,
+    )
+
+
+def test_normalized_motion_does_not_depend_on_its_size(features, mask):
+    layer = NeutralDifference(normalize=True)
+    np.testing.assert_allclose(
+        layer(100 * features, mask=mask),
+        layer(1000 * features + 7, mask=mask),
+        rtol=1e-2,
+        atol=1e-3,
+    )
+
+
+def test_a_still_clip_has_a_finite_gradient():
+    features = keras.Variable(np.ones((1, 6, 2, 2, 3)))
+    layer = NeutralDifference(normalize=True)
+    with tf.GradientTape() as tape:
+        loss = keras.ops.sum(layer(features))
+    gradient = tape.gradient(loss, features.value)
+    assert np.isfinite(gradient).all()
 
 
 def test_without_a_mask_all_frames_are_real(features):

@@ -507,6 +507,14 @@ def test_neutral_frames_must_be_a_number_of_frames(build, neutral_frames):
         build_tiny(build, neutral_frames=neutral_frames)
 
 
+@pytest.mark.parametrize("build", BUILDERS)
+def test_motion_is_normalized_behind_neutral_frames_only(build):
+    model = build_tiny(build, neutral_frames=2, normalize_motion=True)
+    assert model.get_layer("neutral").normalize
+    with pytest.raises(ValueError, match=r"needs `neutral_frames`.*=0"):
+        build_tiny(build, normalize_motion=True)
+
+
 def test_negative_entropy_penalty_is_an_error():
     with pytest.raises(ValueError, match=r"0 or more.*entropy_penalty=-1"):
         build_tiny(build_regional, entropy_penalty=-1.0)
