@@ -11,6 +11,9 @@ TARGET_CLASSES = {
     "spontaneity": ("posed", "spontaneous"),
 }
 
+#: Unit of the targets that are numbers (a planted one is in its own).
+TARGET_UNITS = {"age": "years", "planted": ""}
+
 _COLUMNS = {
     "clip_id": pa.Column(str, pa.Check.str_length(min_value=1), unique=True),
     "path": pa.Column(str, pa.Check.str_length(min_value=1)),

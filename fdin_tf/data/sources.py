@@ -41,13 +41,19 @@ def load_clips(source=None, embedded="natural", cache_dir=None):
     return load_uva_nemo(source)
 
 
-def embedded_clips(name="natural", cache_dir=None):
+def embedded_clips(name="natural", cache_dir=None, config=None):
     """Folder of an embedded set; draws what is missing, with a progress bar.
+
+    Args:
+        name: Name of the set, and of its folder.
+        cache_dir: See `load_clips`.
+        config: `SyntheticConfig` of a set of one's own; None for that of
+            `SYNTHETIC_SETS`.
 
     Raises:
         ValueError: If there is no set of that name.
     """
-    if name not in SYNTHETIC_SETS:
+    if config is None and name not in SYNTHETIC_SETS:
         raise ValueError(
             f"Expected an embedded set of {', '.join(SYNTHETIC_SETS)}. "
             f"Received: embedded={name!r}"
@@ -58,7 +64,7 @@ def embedded_clips(name="natural", cache_dir=None):
         task = bar.add_task("Embedded clips", total=None, note="")
         make_synthetic(
             folder,
-            SYNTHETIC_SETS[name],
+            config or SYNTHETIC_SETS[name],
             progress=lambda done, total: bar.update(
                 task, completed=done, total=total
             ),

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from fdin_tf.data.clips import TARGET_CLASSES
+from fdin_tf.data.clips import TARGET_UNITS
 from fdin_tf.data.pipeline import target_values
 from fdin_tf.explain.dynamics import split_at_dynamics
 from fdin_tf.explain.importance import check_importance
@@ -114,7 +115,7 @@ def perturbation_errors(
         data: `EncodedClips`, or another object with `clips` (with
             `num_frames`), `shape` and `load(clip_id)`.
         clip_ids: The clips to estimate.
-        target: `"age"`, `"gender"` or `"spontaneity"`.
+        target: `"age"`, `"gender"`, `"spontaneity"` or `"planted"`.
         perturbations: Dict from a name to the regions that are replaced, by
             name or number.
         source_ids: The clips whose dynamics come in their place: one id for
@@ -220,7 +221,7 @@ def perturbation_table(estimates, clips, target, important, less_important):
                 "subjects": len(set(subjects)),
                 "error": mean,
                 "standard_error": standard_error,
-                "unit": "%" if target in TARGET_CLASSES else "years",
+                "unit": TARGET_UNITS.get(target, "%"),
                 "p_against_not_contaminated": np.nan,
                 "p_against_less_important": np.nan,
             }
@@ -275,7 +276,7 @@ def important_regions(table, num_important=1, num_less=3):
 
 
 def _errors(estimate, truth, target):
-    """One error per clip: absolute, in years, or 0 or 100 %."""
+    """One error per clip: absolute, in the target's unit, or 0 or 100 %."""
     if target in TARGET_CLASSES:
         return 100.0 * ((estimate.to_numpy() > 0.5) != truth)
     return np.abs(estimate.to_numpy() - truth)

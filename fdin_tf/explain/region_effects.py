@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from fdin_tf.data.clips import TARGET_CLASSES
+from fdin_tf.data.clips import TARGET_UNITS
 from fdin_tf.data.pipeline import target_values
 from fdin_tf.explain.perturbation import NOT_CONTAMINATED
 from fdin_tf.regions import REGIONS
@@ -17,14 +18,14 @@ def region_effects(estimates, clips, target):
         estimates: Table as of `perturbation_errors`, with a column for each
             of the nine regions by name.
         clips: Clip table with `clip_id`, `subject` and the target.
-        target: `"age"`, `"gender"` or `"spontaneity"`.
+        target: `"age"`, `"gender"`, `"spontaneity"` or `"planted"`.
 
     Returns:
         DataFrame with one row per region, in the order of `REGIONS`:
         `region`; `rise`, the mean error (absolute in years, or % of wrong
         answers) under the perturbation minus that without; its
         `standard_error`, clustered by subject; `p_value` of `paired_test`;
-        and the `unit`, `years` or `%`.
+        and the `unit`, `years`, `%` or nothing.
 
     Raises:
         ValueError: If the estimates lack a region, or a clip has no label.
@@ -73,7 +74,7 @@ def region_effects(estimates, clips, target):
                 "rise": test.difference,
                 "standard_error": test.standard_error,
                 "p_value": test.p_value,
-                "unit": "%" if is_class else "years",
+                "unit": TARGET_UNITS.get(target, "%"),
             }
         )
     return pd.DataFrame(rows)

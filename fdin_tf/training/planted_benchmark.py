@@ -1,0 +1,421 @@
+"""The planted-relation benchmark: every pair, seed and network."""
+
+import dataclasses
+import itertools
+import shutil
+import time
+from pathlib import Path
+
+import keras
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from fdin_tf.data.cache import atomic_path
+from fdin_tf.data.cache import default_cache_dir
+from fdin_tf.data.cache import read_json
+from fdin_tf.data.cache import settings_digest
+from fdin_tf.data.cache import write_json
+from fdin_tf.data.encode import encode_clips
+from fdin_tf.data.sources import embedded_clips
+from fdin_tf.data.synthetic import TARGET_MODES
+from fdin_tf.data.synthetic import SyntheticConfig
+from fdin_tf.data.synthetic.truth import GENERATOR_VERSION
+from fdin_tf.data.uva_nemo import load_uva_nemo
+from fdin_tf.explain.importance import relation_name
+from fdin_tf.explain.planted_plots import plot_planted
+from fdin_tf.explain.plots import save_figure
+from fdin_tf.faces import FaceConfig
+from fdin_tf.models import build_contrast_encoder
+from fdin_tf.models import build_fdin
+from fdin_tf.models import build_holistic
+from fdin_tf.models import build_regional
+from fdin_tf.models import fit_motion
+from fdin_tf.progress import console
+from fdin_tf.progress import progress_bar
+from fdin_tf.training import planted
+from fdin_tf.training.fit import FitConfig
+from fdin_tf.training.fit import fit
+from fdin_tf.training.precision import precision_policy
+from fdin_tf.training.tracking import Tracker
+from fdin_tf.version import __version__
+
+_NEUTRAL_FRAMES = 3
+_COMPONENTS = 2
+_SHARPENED = "fdin_sharpened"
+NETWORKS = {
+    "fdin": "FDIN",
+    _SHARPENED: "FDIN, importance sharpened",
+    "regional": "Regional importance",
+    "holistic": "Holistic dynamics",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What is tuned alike for every network.
+
+    Attributes:
+        learning_rate: Learning rate of the first epoch.
+        head_units: Units of the layers behind the aggregation.
+    """
+
+    learning_rate: float = 2e-3
+    head_units: tuple[int, ...] = (64,)
+
+
+#: What the preset `tune` tries, and what it chose.
+GRID = tuple(
+    Settings(learning_rate, head_units)
+    for head_units in ((64,), (128, 64))
+    for learning_rate in (1e-3, 2e-3, 4e-3)
+)
+TUNED = dict.fromkeys(NETWORKS, Settings())
+
+
+@dataclasses.dataclass(frozen=True)
+class PlantedConfig:
+    """The planted-relation benchmark.
+
+    Attributes:
+        name: Name of the run in MLflow.
+        pairs: Pairs of regions that are planted, one after the other.
+        seeds: Seeds of the clips, the split and the weights; each gives a set
+            of clips of its own.
+        other_modes: Further targets: `signed_lag`, which a sum over regions
+            equals too, and `amplitude_ratio`, which is harder.
+        other_pairs: The other targets are planted in so many of the pairs,
+            with the first seed.
+        num_subjects: Drawn people in a set.
+        clips_per_subject: Clips of each.
+        size: Side of the drawn frames, pixels.
+        dense_units: Units of the dense layer on every region.
+        lstm_units: Units of every LSTM.
+        relation_units: Units of the relation layers (of the regional
+            network's layers on each region).
+        entropy_penalty: Of the network whose importance is sharpened.
+        fit: Training; the learning rate is the network's own.
+        tune: Train every network with every setting of the grid and report
+            the validation clips' R2, instead of the benchmark.
+        output_dir: Folder for tables and pictures.
+        cache_dir: Folder of clips, features and results; None for the user's
+            cache folder.
+        restart: Forget an earlier run with the same settings.
+    """
+
+    name: str = "planted"
+    pairs: tuple[str, ...] = (
+        "left_cheek-mouth",
+        "right_eye-left_mouth",
+        "forehead-right_cheek",
+        "left_eye-right_mouth",
+        "nose-left_mouth",
+    )
+    seeds: tuple[int, ...] = (0, 1, 2)
+    other_modes: tuple[str, ...] = ("signed_lag", "amplitude_ratio")
+    other_pairs: int = 2
+    num_subjects: int = 100
+    clips_per_subject: int = 12
+    size: int = 192
+    dense_units: int = 32
+    lstm_units: tuple[int, ...] = (32, 32)
+    relation_units: tuple[int, ...] = (128, 128)
+    entropy_penalty: float = 0.01
+    fit: FitConfig = FitConfig(
+        epochs=60, batch_size=32, patience=60, precision="float32"
+    )
+    tune: bool = False
+    output_dir: Path = Path("results/planted")
+    cache_dir: Path | None = None
+    restart: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class _Job:
+    """One network to train."""
+
+    seed: int
+    pair: tuple[int, int]
+    mode: str
+    network: str
+    is_control: bool = False
+    settings: Settings | None = None
+
+    @property
+    def label(self):
+        control = ", shuffled targets" if self.is_control else ""
+        return (
+            f"{relation_name(self.pair)} {self.mode} seed {self.seed}: "
+            f"{NETWORKS[self.network]}{control}"
+        )
+
+
+def run_planted(config):
+    """Trains all networks of the benchmark and reports what they found.
+
+    Returns:
+        DataFrame with one row per trained network: `seed`, `pair`, `mode`
+        (`shuffled` for the control), `network`, `clips`, `valid_r2`, `r2`,
+        `mae` (frames; no unit for the amplitude ratio), `seconds` and, for
+        networks with relational importance, what `planted_rank` and
+        `perturbation_agrees` return.
+
+    Raises:
+        ValueError: If a pair, mode or number is not valid.
+    """
+    cache_dir = Path(config.cache_dir or default_cache_dir())
+    jobs = _jobs(config)
+    settings, places = _settings(config)
+    facts = {"fdin-tf": __version__, "generator": GENERATOR_VERSION}
+    digest = settings_digest(settings, facts)[:12]
+    run_dir = cache_dir / "runs" / f"planted-{digest}"
+    tracker = Tracker("planted", run_dir, settings, {**places, **facts})
+    if config.restart:
+        tracker.forget()
+        shutil.rmtree(run_dir, ignore_errors=True)
+    with tracker.run(config.name):
+        results = pd.DataFrame(_results(config, jobs, run_dir, cache_dir))
+        _report(results, config, tracker)
+    return results
+
+
+def _jobs(config):
+    """Everything that is to be trained, in order; checks what is asked for."""
+    pairs = [planted.parse_pair(words) for words in config.pairs]
+    if not pairs or not config.seeds:
+        raise ValueError(
+            "Expected at least one pair and one seed. Received: pairs="
+            f"{config.pairs}, seeds={config.seeds}"
+        )
+    for mode in config.other_modes:
+        if mode not in TARGET_MODES[1:]:
+            raise ValueError(
+                f"Expected other modes of {', '.join(TARGET_MODES[1:])}. "
+                f"Received: other_modes={config.other_modes}"
+            )
+    absolute = TARGET_MODES[0]
+    jobs = []
+    for seed, pair in itertools.product(config.seeds, pairs):
+        for network in NETWORKS:
+            tried = GRID if config.tune else (TUNED[network],)
+            jobs += [
+                _Job(seed, pair, absolute, network, settings=settings)
+                for settings in tried
+            ]
+        if not config.tune:
+            jobs.append(_Job(seed, pair, absolute, "fdin", True, TUNED["fdin"]))
+    return jobs + [
+        _Job(config.seeds[0], pair, mode, network, settings=TUNED[network])
+        for mode in config.other_modes
+        for pair in pairs[: config.other_pairs]
+        for network in NETWORKS
+    ]
+
+
+def _results(config, jobs, run_dir, cache_dir):
+    """One row per job; those that are finished are read again."""
+    rows = [read_json(_row_path(run_dir, job), None) for job in jobs]
+    with progress_bar() as bar:
+        task = bar.add_task("Networks", total=len(jobs), note="")
+        for seed in dict.fromkeys(job.seed for job in jobs):
+            clips = None
+            for number, job in enumerate(jobs):
+                if job.seed != seed:
+                    continue
+                if rows[number] is None:
+                    clips = clips or _planted_clips(config, seed, cache_dir)
+                    rows[number] = _train(config, job, clips, bar)
+                    write_json(_row_path(run_dir, job), rows[number])
+                    bar.print(f"{job.label}: {_in_words(rows[number])}")
+                bar.advance(task)
+    return rows
+
+
+def _row_path(run_dir, job):
+    return run_dir / "networks" / f"{settings_digest(str(job))[:16]}.json"
+
+
+def _planted_clips(config, seed, cache_dir):
+    """Draws and encodes the set of a seed, once."""
+    drawn = SyntheticConfig(
+        kind="planted",
+        seed=seed,
+        num_subjects=config.num_subjects,
+        clips_per_subject=config.clips_per_subject,
+        num_frames=24,
+        size=config.size,
+    )
+    name = f"planted-{settings_digest(dataclasses.asdict(drawn))[:8]}"
+    root = embedded_clips(name, cache_dir, drawn)
+    encoded = encode_clips(
+        load_uva_nemo(root), build_contrast_encoder(), cache_dir, FaceConfig()
+    )
+    if len(encoded.left_out):
+        console.print(f"{len(encoded.left_out)} clips of {name} are left out.")
+    return planted.prepare_planted(
+        encoded,
+        root,
+        lambda clips: fit_motion(clips, _COMPONENTS, _NEUTRAL_FRAMES),
+        seed,
+    )
+
+
+def _train(config, job, clips, bar):
+    """Trains the network of a job and tests it on unseen subjects."""
+    began = time.monotonic()
+    data = clips.plant(job.pair, job.mode, job.seed if job.is_control else None)
+    keras.utils.set_random_seed(job.seed)
+    with precision_policy(config.fit.precision):
+        model = _build(config, job, data.shape)
+    task = bar.add_task(f"  {job.label}", total=config.fit.epochs, note="")
+    fit(
+        model,
+        data,
+        clips.train,
+        clips.valid,
+        "planted",
+        dataclasses.replace(
+            config.fit, learning_rate=job.settings.learning_rate
+        ),
+        seed=job.seed,
+        on_epoch=lambda epoch, _: bar.update(task, completed=epoch),
+    )
+    bar.remove_task(task)
+    row = {
+        "seed": job.seed,
+        "pair": relation_name(job.pair),
+        "mode": "shuffled" if job.is_control else job.mode,
+        "network": job.network,
+        **dataclasses.asdict(job.settings),
+        "clips": len(data.clips),
+        "valid_r2": planted.estimate_errors(model, data, clips.valid)["r2"],
+    }
+    if not config.tune:  # the test clips are for the benchmark alone
+        row |= planted.estimate_errors(model, data, clips.test)
+        if job.network in ("fdin", _SHARPENED):
+            row |= planted.planted_rank(model, data, clips.test, job.pair)
+            row |= planted.perturbation_agrees(
+                model, data, clips.test, job.pair, job.seed
+            )
+    return {**row, "seconds": time.monotonic() - began}
+
+
+def _build(config, job, feature_shape):
+    """The network of a job; all see motion in the same way."""
+    common = {
+        "target": "planted",
+        "dense_units": config.dense_units,
+        "lstm_units": config.lstm_units,
+        "head_units": job.settings.head_units,
+        "dropout": 0.0,
+        "feature_shape": feature_shape,
+        "neutral_frames": _NEUTRAL_FRAMES,
+        # A ratio of amplitudes is read from the size of the motion.
+        "normalize_motion": job.mode != "amplitude_ratio",
+    }
+    if job.network == "holistic":
+        return build_holistic(**common)
+    if job.network == "regional":
+        return build_regional(**common, region_units=config.relation_units)
+    penalty = config.entropy_penalty if job.network == _SHARPENED else 0.0
+    return build_fdin(
+        **common,
+        relation_units=config.relation_units,
+        entropy_penalty=penalty,
+    )
+
+
+def _settings(config):
+    """What decides the results, and where things are."""
+    fields = dataclasses.asdict(config)
+    places = {
+        name: str(fields.pop(name))
+        for name in ("name", "output_dir", "cache_dir", "restart")
+    }
+    return fields, places
+
+
+def _in_words(row):
+    words = f"validation R2 {row['valid_r2']:.2f}"
+    if "r2" in row:
+        words = f"R2 {row['r2']:.2f}"
+    if "rank" in row:
+        words += f", rank {row['rank']}, weight {row['weight']:.2f}"
+    return f"{words} ({row['seconds']:.0f} s)"
+
+
+def _report(results, config, tracker):
+    """Tables, pictures and the printed summary."""
+    if config.tune:
+        tables = {"tuning": results}
+        _print_tuning(results)
+    else:
+        tables = {"networks": results, "summary": planted.summarize(results)}
+        _print_summary(tables["summary"])
+        figure = plot_planted(results, NETWORKS)
+        save_figure(figure, config.output_dir / "planted")
+        tracker.log_figure(figure, "planted")
+    for name, table in tables.items():
+        with atomic_path(config.output_dir / f"{name}.csv") as path:
+            table.to_csv(path, index=False)
+        tracker.log_table(table, name)
+    if not config.tune:
+        for row in tables["summary"].itertuples():
+            found = {
+                f"{row.mode}_{row.network}_{name}": getattr(row, name)
+                for name in ("r2", "mae", "ranked_first", "mean_rank", "weight")
+            }
+            tracker.log_metrics(found)
+    console.print(f"Tables: {config.output_dir}", soft_wrap=True)
+
+
+def _print_summary(summary):
+    table = Table(
+        title="Planted relations: what the networks found",
+        caption="Medians over pairs and seeds; first: share of runs whose "
+        "planted pair has rank 1 of 36 (chance: mean rank 18.5); agrees: "
+        "share of runs in which perturbing the two planted regions hurts "
+        "most. Drawn faces; errors in frames.",
+    )
+    table.add_column("")
+    for name in ("runs", "R2", "lowest", "MAE", "first", "rank", "weight",
+                 "agrees"):  # fmt: skip
+        table.add_column(name, justify="right", no_wrap=True)
+
+    def number(value, form):
+        return "" if pd.isna(value) else form.format(value)
+
+    for mode, rows in summary.groupby("mode", sort=False):
+        table.add_section()
+        table.add_row(f"[bold]{mode.replace('_', ' ')}")
+        for row in rows.itertuples():
+            table.add_row(
+                NETWORKS[row.network],
+                str(row.runs),
+                number(row.r2, "{:.2f}"),
+                number(row.lowest_r2, "{:.2f}"),
+                number(row.mae, "{:.2f}"),
+                number(row.ranked_first, "{:.0f} %"),
+                number(row.mean_rank, "{:.1f}"),
+                number(row.weight, "{:.2f}"),
+                number(row.perturbation_agrees, "{:.0f} %"),
+            )
+    Console().print(table)
+
+
+def _print_tuning(results):
+    table = Table(
+        title="Validation R2 by setting",
+        caption="Every network is tried with the same settings.",
+    )
+    for name in ("network", "head", "learning rate", "R2", "seconds"):
+        table.add_column(name)
+    for row in results.itertuples():
+        table.add_row(
+            NETWORKS[row.network],
+            " ".join(map(str, row.head_units)),
+            f"{row.learning_rate:g}",
+            f"{row.valid_r2:.3f}",
+            f"{row.seconds:.0f}",
+        )
+    Console().print(table)
