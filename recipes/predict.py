@@ -98,7 +98,11 @@ def describe(row):
             f"age {row['estimate']:.1f} years, mean absolute error in "
             f"cross-validation near that age {row['error_years']:.1f} years"
         )
-    return f"{row['target']} {row['estimate']} ({row['probability']:.2f})"
+    answer = f"{row['target']} {row['estimate']}, probability "
+    answer += f"{row['probability']:.2f}"
+    if row["accuracy"] is None:
+        return answer
+    return f"{answer}, accuracy in cross-validation {row['accuracy']:.1f} %"
 
 
 def _why(prediction, number=3):
@@ -141,6 +145,7 @@ def _row(prediction):
         best = int(prediction.estimate.argmax())
         row["estimate"] = TARGET_CLASSES[prediction.target][best]
         row["probability"] = float(prediction.estimate[best])
+        row["accuracy"] = prediction.accuracy
     else:
         row["estimate"] = float(prediction.estimate[0])
         row["error_years"] = prediction.error_years

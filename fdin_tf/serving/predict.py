@@ -30,6 +30,8 @@ class Prediction:
         frames: Aligned frames, `(t, size, size, 3)` uint8.
         seconds: Time of every frame.
         counts: What tracking met, see `FaceTrack.counts`.
+        accuracy: Share of right answers of the model in cross-validation, in
+            %; None for age.
     """
 
     path: Path
@@ -40,6 +42,7 @@ class Prediction:
     frames: np.ndarray
     seconds: np.ndarray
     counts: dict[str, int]
+    accuracy: float | None = None
 
 
 class Predictor:
@@ -99,9 +102,9 @@ class Predictor:
                 f"{video}: the model's answer is no number. Received: "
                 f"{self.target}={estimate}, model={self.path}"
             )
-        error = None
+        tested, error = self.card.get("cross_validation", {}), None
         if self.target == "age":
-            error = error_near(self.card["cross_validation"], estimate[0])
+            error = error_near(tested, estimate[0])
         return Prediction(
             path=Path(video),
             target=self.target,
@@ -111,6 +114,7 @@ class Predictor:
             frames=frames,
             seconds=track.times[track.usable],
             counts=track.counts,
+            accuracy=tested.get("accuracy"),
         )
 
 

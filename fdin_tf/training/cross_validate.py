@@ -1,6 +1,5 @@
 """Cross-validation over unseen subjects, resumable at fold and epoch."""
 
-import contextlib
 import dataclasses
 import shutil
 from pathlib import Path
@@ -10,14 +9,24 @@ import numpy as np
 import pandas as pd
 
 from fdin_tf.data.cache import atomic_path
-from fdin_tf.data.encode import FoldClips
-from fdin_tf.data.pipeline import make_dataset
+from fdin_tf.data.clips import TARGET_CLASSES
 from fdin_tf.data.pipeline import target_values
+from fdin_tf.explain.explained import explained
+from fdin_tf.explain.importance import importance_table
+from fdin_tf.explain.importance import over_clips
 from fdin_tf.progress import progress_bar
-from fdin_tf.training.fit import FitConfig
-from fdin_tf.training.fit import compile_model
-from fdin_tf.training.fit import fit
-from fdin_tf.training.precision import precision_policy
+from fdin_tf.regions import REGIONS
+from fdin_tf.training.trainer import NetworkTrainer
+from layers import RelationalImportance
+
+__all__ = [
+    "CrossValidation",
+    "NetworkTrainer",
+    "cross_validate",
+    "fold_dir",
+    "predict_clips",
+    "read_cross_validation",
+]
 
 _LABELS = ["clip_id", "subject", "age", "gender", "spontaneity"]
 
@@ -31,141 +40,17 @@ class CrossValidation:
             (years, or the probability of the target's second class) and
             `baseline` (mean of the fold's training clips).
         history: One row per fold and epoch, see `fit`.
+        importance: Relational importance of every tested clip by the network
+            that was not trained on it, see `importance_table`; None for
+            networks without.
+        regional_importance: The same of the nine regions, one column each,
+            for networks that weigh regions.
     """
 
     predictions: pd.DataFrame
     history: pd.DataFrame
-
-
-class NetworkTrainer:
-    """Trains networks of one kind, one after the other.
-
-    All share one graph, traced once: each begins with weights of its own
-    seed and an optimizer without memory.
-
-    Args:
-        build_model: Function from the shape of one encoded frame `(h, w, c)`
-            to an untrained model on features.
-        encoded: `EncodedClips`.
-        target: `age`, `gender` or `spontaneity`.
-        config: `FitConfig`.
-        fit_encoder: Function from the list of the training clips' encoded
-            frames, `(t, h, w, c)` each, to a further Keras model of such
-            frames, which the fold's network then stands behind; None where
-            nothing is fitted.
-        tracker: `Tracker`, inside its `run`; None tracks nothing.
-    """
-
-    def __init__(
-        self,
-        build_model,
-        encoded,
-        target,
-        config=FitConfig(),
-        fit_encoder=None,
-        tracker=None,
-    ):
-        self.build_model = build_model
-        self.encoded = encoded
-        self.target = target
-        self.config = config
-        self.fit_encoder = fit_encoder
-        self.tracker = tracker
-        self._model = None
-        self._first_optimizer_state = None
-
-    def train(self, fold, folder, seed=0, bar=None, name=None):
-        """Trains the network of one fold; test clips are not touched.
-
-        Args:
-            fold: `Fold`.
-            folder: Folder for the state of this network's training.
-            seed: Seed of weights, order and dropout.
-            bar: A `progress_bar`, or None.
-            name: What this network is called; None for the fold's number.
-
-        Returns:
-            The trained model on features, valid until the next call; what
-            was fitted before it, or None; and the table of epochs.
-        """
-        name = name or f"fold {fold.number}"
-        fitted = self._fitted_encoder(fold, Path(folder))
-        data = self.data(fitted, [*fold.train, *fold.valid])
-        model = self._fresh_model(data.shape, seed)
-        with self._watched(name, seed, bar) as on_epoch:
-            history = fit(
-                model,
-                data,
-                fold.train,
-                fold.valid,
-                self.target,
-                self.config,
-                Path(folder) / "checkpoints",
-                seed,
-                on_epoch,
-            )
-        return model, fitted, history
-
-    def data(self, fitted, clip_ids):
-        """The clips as the network takes them."""
-        if fitted is None:
-            return self.encoded
-        return FoldClips.encode(self.encoded, fitted, clip_ids)
-
-    def _fresh_model(self, shape, seed):
-        keras.utils.set_random_seed(seed)
-        with precision_policy(self.config.precision):
-            fresh = self.build_model(shape)
-        if self._model is None:
-            compile_model(fresh, self.target)
-            state = [
-                keras.ops.convert_to_numpy(v) for v in fresh.optimizer.variables
-            ]
-            self._model, self._first_optimizer_state = fresh, state
-            return fresh
-        self._model.set_weights(fresh.get_weights())
-        optimizer = self._model.optimizer
-        for variable, value in zip(
-            optimizer.variables, self._first_optimizer_state
-        ):
-            variable.assign(value)
-        return self._model
-
-    def _fitted_encoder(self, fold, folder):
-        """What is fitted to frames of the fold's training clips, once."""
-        if self.fit_encoder is None:
-            return None
-        path = folder / "encoder.keras"
-        if not path.is_file():
-            clips = [self.encoded.load(clip_id) for clip_id in fold.train]
-            fitted = self.fit_encoder(clips)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            whole = path.with_name("encoder.tmp.keras")
-            fitted.save(whole)
-            whole.replace(path)
-        return keras.saving.load_model(path)
-
-    @contextlib.contextmanager
-    def _watched(self, name, seed, bar):
-        """Shows and tracks a training; yields what is told each epoch."""
-        with contextlib.ExitStack() as stack:
-            task = None
-            if self.tracker:
-                stack.enter_context(self.tracker.child(name, {"seed": seed}))
-            if bar is not None:
-                task = bar.add_task(
-                    f"  {name.capitalize()}", total=self.config.epochs, note=""
-                )
-                stack.callback(bar.remove_task, task)
-
-            def on_epoch(epoch, metrics):
-                if task is not None:
-                    note = _validation(metrics)
-                    bar.update(task, completed=epoch, note=note)
-                if self.tracker:
-                    self.tracker.log_metrics(metrics, step=epoch)
-
-            yield on_epoch
+    importance: pd.DataFrame | None = None
+    regional_importance: pd.DataFrame | None = None
 
 
 def cross_validate(trainer, folds, run_dir, seed=0):
@@ -174,7 +59,8 @@ def cross_validate(trainer, folds, run_dir, seed=0):
     A fold that is finished is read from `run_dir`; the one that was
     interrupted goes on at its last epoch. Anything that is fitted to data is
     fitted to the training clips of the fold; the epoch is chosen on the
-    validation clips; the test clips are read once.
+    validation clips; the test clips are read once, for estimates and
+    importance. The network of a fold stays in `run_dir`: see `fold_dir`.
 
     Args:
         trainer: `NetworkTrainer`.
@@ -185,38 +71,77 @@ def cross_validate(trainer, folds, run_dir, seed=0):
     Returns:
         `CrossValidation`.
     """
-    predictions, histories = [], []
+    title = trainer.title or "Folds"
     with progress_bar() as bar:
-        overall = bar.add_task("Folds", total=len(folds), note="")
+        overall = bar.add_task(title, total=len(folds), note="")
         for fold in folds:
-            folder = Path(run_dir) / f"fold_{fold.number:02d}"
+            folder = fold_dir(run_dir, fold)
             result = folder / "result"
-            if not result.is_dir():
+            fold_seed = seed + fold.number
+            if result.is_dir():
+                _log_finished(trainer, fold, result, fold_seed)
+            else:
                 model, fitted, history = trainer.train(
-                    fold, folder, seed + fold.number, bar
+                    fold, folder, fold_seed, bar
                 )
-                tested = _test(trainer, model, fitted, fold)
+                tables = _test(trainer, model, fitted, fold)
                 with atomic_path(result) as new:
                     new.mkdir()
                     history.to_csv(new / "history.csv", index=False)
-                    tested.to_csv(new / "predictions.csv", index=False)
+                    for name, table in tables.items():
+                        table.to_csv(new / f"{name}.csv", index=False)
+                    _without_optimizer(model).save(new / "model.keras")
                 shutil.rmtree(folder / "checkpoints")
-            tested = pd.read_csv(
-                result / "predictions.csv",
-                dtype={"clip_id": str, "subject": str},
-                keep_default_na=False,  # a subject may be called "NA"
-                na_values=[""],
-            )
-            history = pd.read_csv(result / "history.csv")
-            predictions.append(tested)
-            histories.append(history.assign(fold=fold.number))
-            summary = _summary(tested, trainer.target)
-            bar.print(f"Fold {fold.number}: {summary}")
+            summary = _summary(_read(result, "predictions"), trainer.target)
+            bar.print(f"{_named(trainer, fold)}: {summary}")
             bar.advance(overall)
+    return read_cross_validation(folds, run_dir)
+
+
+def read_cross_validation(folds, run_dir):
+    """What `cross_validate` left in a folder.
+
+    Args:
+        folds: List of `Fold`.
+        run_dir: Folder of the cross-validation.
+
+    Returns:
+        `CrossValidation`; None where a fold is not finished.
+    """
+    results = [fold_dir(run_dir, fold) / "result" for fold in folds]
+    if not all(result.is_dir() for result in results):
+        return None
+    histories = [
+        _read(result, "history").assign(fold=fold.number)
+        for fold, result in zip(folds, results)
+    ]
+    found = {
+        name: pd.concat(
+            [_read(result, name) for result in results], ignore_index=True
+        )
+        for name in ("predictions", "importance", "regional_importance")
+        if (results[0] / f"{name}.csv").is_file()
+    }
+    for name in found.keys() - {"predictions"}:
+        found[name] = found[name].set_index("clip_id")
     return CrossValidation(
-        pd.concat(predictions, ignore_index=True),
-        pd.concat(histories, ignore_index=True),
+        history=pd.concat(histories, ignore_index=True), **found
     )
+
+
+def fold_dir(run_dir, fold):
+    """Folder of a fold's network.
+
+    Args:
+        run_dir: Folder of the cross-validation.
+        fold: `Fold`.
+
+    Returns:
+        Path of a folder. Of a finished fold it holds `result/model.keras`,
+        the tables in `result/*.csv` and, where something was fitted before
+        the network, `encoder.keras`.
+    """
+    return Path(run_dir) / f"fold_{fold.number:02d}"
 
 
 def predict_clips(model, data, clip_ids, target, batch_size=16):
@@ -225,38 +150,81 @@ def predict_clips(model, data, clip_ids, target, batch_size=16):
     Returns:
         Float array: years, or the probability of the target's second class.
     """
-    # Bucketing changes the order: every clip brings its number along.
-    numbers = np.arange(len(clip_ids), dtype=np.int64)
-    dataset = make_dataset(data, clip_ids, batch_size, ("number", numbers))
-    estimates = np.empty(len(clip_ids))
-    for inputs, number in dataset:
-        answer = np.asarray(model(inputs, training=False)[target])
-        estimates[np.ravel(number["number"])] = answer[:, -1]
-    return estimates
+    answers = over_clips(
+        lambda inputs: model(inputs, training=False)[target],
+        data,
+        clip_ids,
+        batch_size,
+    )
+    return answers[:, -1].astype(float)
 
 
 def _test(trainer, model, fitted, fold):
+    """Tables about the test clips, by name."""
     clips = trainer.encoded.clips.set_index("clip_id", drop=False)
-    tested = clips.loc[list(fold.test), _LABELS].reset_index(drop=True)
+    labels = dict.fromkeys([*_LABELS, trainer.target])
+    tested = clips.loc[list(fold.test), list(labels)].reset_index(drop=True)
     trained_on = target_values(clips.loc[list(fold.train)], trainer.target)
     data = trainer.data(fitted, fold.test)
-    return tested.assign(
+    predictions = tested.assign(
         fold=fold.number,
         estimate=predict_clips(model, data, fold.test, trainer.target),
         baseline=float(np.mean(trained_on)),
     )
+    return {"predictions": predictions, **_importance(model, data, fold.test)}
 
 
-def _validation(metrics):
-    if "valid_mae_years" in metrics:
-        return f"validation {metrics['valid_mae_years']:.2f} years"
-    return f"validation loss {metrics['valid_loss']:.3f}"
+def _importance(model, data, clip_ids, batch_size=16):
+    """The table of importance under its name; nothing where there is none."""
+    if not any(isinstance(x, RelationalImportance) for x in model.layers):
+        return {}
+    network = explained(model)
+    importance = over_clips(
+        lambda inputs: network(inputs, training=False)["importance"],
+        data,
+        clip_ids,
+        batch_size,
+    )
+    if importance.shape[1] == len(REGIONS):
+        table = pd.DataFrame(importance, columns=REGIONS)
+        table.insert(0, "clip_id", list(clip_ids))
+        return {"regional_importance": table}
+    table = importance_table(importance, clip_ids)
+    return {"importance": table.reset_index()}
+
+
+def _without_optimizer(model):
+    """The same network, a third of the size on disk."""
+    return keras.Model(model.input, model.output, name=model.name)
+
+
+def _read(result, name):
+    return pd.read_csv(
+        result / f"{name}.csv",
+        dtype={"clip_id": str, "subject": str},
+        keep_default_na=False,  # a subject may be called "NA"
+        na_values=[""],
+    )
+
+
+def _log_finished(trainer, fold, result, seed):
+    """Completes the run in MLflow, which may not be that of the training."""
+    if trainer.tracker:
+        with trainer.tracker.child(f"fold {fold.number}", {"seed": seed}):
+            trainer.tracker.log_history(_read(result, "history"))
+
+
+def _named(trainer, fold):
+    if trainer.title is None:
+        return f"Fold {fold.number}"
+    return f"{trainer.title}, fold {fold.number}"
 
 
 def _summary(tested, target):
     truth = target_values(tested, target)
-    if target == "age":
-        error = np.abs(tested.estimate - truth).mean()
-        return f"error {error:.2f} years over {len(tested)} clips"
-    right = ((tested.estimate > 0.5) == truth).mean()
-    return f"accuracy {100 * right:.1f} % over {len(tested)} clips"
+    if target in TARGET_CLASSES:
+        right = ((tested.estimate > 0.5) == truth).mean()
+        return f"accuracy {100 * right:.1f} % over {len(tested)} clips"
+    error = np.abs(tested.estimate - truth).mean()
+    unit = " years" if target == "age" else ""
+    return f"error {error:.2f}{unit} over {len(tested)} clips"

@@ -1,51 +1,32 @@
 """A whole experiment: from clips to tables, pictures and an exported model."""
 
 import dataclasses
-import platform
 import shutil
-from importlib.metadata import version
 from pathlib import Path
 
-import pandas as pd
 from sklearn.model_selection import GroupShuffleSplit
 
-from fdin_tf.data.cache import default_cache_dir
 from fdin_tf.data.cache import read_json
-from fdin_tf.data.cache import settings_digest
 from fdin_tf.data.cache import sweep
 from fdin_tf.data.cache import write_json
-from fdin_tf.data.clips import require_target
-from fdin_tf.data.encode import encode_clips
 from fdin_tf.data.folds import Fold
-from fdin_tf.data.folds import fold_table
-from fdin_tf.data.folds import load_folds
-from fdin_tf.data.sources import load_clips
 from fdin_tf.faces import FaceConfig
 from fdin_tf.models import chain_encoders
 from fdin_tf.progress import console
 from fdin_tf.progress import progress_bar
 from fdin_tf.serving.export import export_model
 from fdin_tf.serving.export import join_encoder
-from fdin_tf.training.cross_validate import NetworkTrainer
 from fdin_tf.training.cross_validate import cross_validate
+from fdin_tf.training.cross_validate import read_cross_validation
+from fdin_tf.training.decisions import AGE_EDGES
+from fdin_tf.training.decisions import age_group_labels
 from fdin_tf.training.fit import FitConfig
-from fdin_tf.training.precision import choose_precision
+from fdin_tf.training.prepare import prepare
+from fdin_tf.training.printing import print_report
+from fdin_tf.training.printing import say_what_runs
+from fdin_tf.training.report import error_tables
 from fdin_tf.training.report import model_card
-from fdin_tf.training.report import print_errors
-from fdin_tf.training.report import say_what_runs
 from fdin_tf.training.report import write_report
-from fdin_tf.training.tracking import Tracker
-from fdin_tf.version import __version__
-
-# Where things are does not change a result: what they are does.
-_PLACES = (
-    "data_dir", "landmarks_dir", "folds", "encoder_weights", "output_dir",
-    "cache_dir", "restart",
-)  # fmt: skip
-_PACKAGES = (
-    "tensorflow", "keras", "numpy", "pandas", "scikit-learn", "mlflow",
-    "mtcnn", "opencv-python-headless",
-)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,97 +66,95 @@ class Experiment:
     restart: bool = False
 
 
-def run_experiment(config, experiment, build_model, get_encoder):
-    """Runs an experiment on age, from videos to an exported model.
+def run_experiment(
+    config,
+    experiment,
+    target,
+    build_model,
+    get_encoder,
+    network="fdin",
+    edges=AGE_EDGES,
+    per="video",
+):
+    """Runs an experiment, from videos to an exported model.
 
     Clips, faces, features, folds, networks, tables, pictures, export: each
     step is kept, so that an interrupted run continues where it stopped and a
-    finished one only prints its result.
+    finished one only prints its result. Networks that another experiment
+    with the same settings has trained are taken from there.
 
     Args:
         config: `Experiment`.
         experiment: Name of the experiment in MLflow.
+        target: `age`, `gender` or `spontaneity`.
         build_model: Function from the shape of one encoded frame to an
-            untrained model of age on features.
+            untrained model of the target on features.
         get_encoder: Function from a Keras dtype policy to the pair of a
             fixed frame encoder and a function that fits a further one to the
-            encoded training frames of a fold, or None.
+            encoded training clips of a fold, or None. With the former, give
+            a `functools.partial`, whose arguments tell the fits apart.
+        network: Name of the network, see `NETWORK_TITLES`.
+        edges: Edges of the age groups in tables of classes, see
+            `age_group_labels`.
+        per: Whether cells count decisions per `video` or per `subject`, see
+            `class_cells`.
 
     Returns:
-        Table of errors, see `age_errors`.
+        Table of errors, see `age_errors` and `class_errors`.
 
     Raises:
         FileNotFoundError: If data, folds or weights are not where they were
             said to be.
-        ValueError: If data, folds or settings are not valid.
+        ValueError: If data, folds or settings are not valid, a clip has no
+            label of the target, or a part of a fold holds one class only.
     """
-    cache_dir = Path(config.cache_dir or default_cache_dir())
-    clips = load_clips(config.data_dir, config.embedded, cache_dir)
-    require_target(clips, "age", source=str(config.data_dir or "embedded"))
-    precision = choose_precision(config.fit.precision, cache_dir)
-    config = dataclasses.replace(
-        config, fit=dataclasses.replace(config.fit, precision=precision)
-    )
-    encoder, fit_encoder = get_encoder(precision)
-    # Mistakes in folds and sizes show before hours of encoding.
-    load_folds(clips, config.folds, config.num_folds, config.seed)
-    build_model(encoder.output_shape[1:])
-    encoded = encode_clips(
-        clips, encoder, cache_dir, config.face, config.landmarks_dir
-    )
-    folds, origin = load_folds(
-        encoded.clips, config.folds, config.num_folds, config.seed
-    )
-    facts = {
-        "encoder": encoder.name
-        + (" and pca, fitted in each fold" if fit_encoder else ""),
-        "precision": precision,
-        "folds": origin,
-        "data": str(config.data_dir or f"embedded clips ({config.embedded})"),
-        "data_fingerprint": encoded.fingerprint(),
-        **_versions(),
-    }
-    run_dir = cache_dir / "runs" / _run_name(experiment, config, facts, folds)
-    settings, places = _settings(config)
-    tracker = Tracker(experiment, run_dir, settings, {**places, **facts})
-    if config.restart:
-        tracker.forget()
-        shutil.rmtree(run_dir, ignore_errors=True)
-    sweep(run_dir)
-    say_what_runs(encoded, facts)
+    age_group_labels(edges)  # refuses edges that do not increase
+    ready = prepare(config, target, {network: build_model}, get_encoder)
+    config, network_dir = ready.config, ready.network_dirs[network]
+    run_dir = ready.run_dir(experiment, edges, per)
+    tracker = begin(ready, experiment, run_dir)
+    found = None
     if _exported(run_dir, config):
+        found = read_cross_validation(ready.folds, network_dir)
+    if found is not None:
         console.print("This run is finished; its result:")
     else:
         with tracker.run(config.name):
-            trainer = NetworkTrainer(
-                build_model, encoded, "age", config.fit, fit_encoder, tracker
+            trainer = ready.trainer(network, tracker)
+            found = cross_validate(
+                trainer, ready.folds, network_dir, config.seed
             )
-            found = cross_validate(trainer, folds, run_dir, config.seed)
-            errors = write_report(found, encoded, folds, run_dir, tracker)
-            card = model_card(config, encoded, facts, errors, found)
-            path = _final_model(trainer, encoder, run_dir, config, card)
+            tables = write_report(found, ready, run_dir, tracker, edges, per)
+            card = model_card(ready, tables["errors"], found)
+            path = _final_model(trainer, ready, network_dir, card)
             write_json(run_dir / "finished.json", {"exported": str(path)})
-    errors = pd.read_csv(run_dir / "errors.csv", dtype={"group": str})
-    print_errors(errors)
-    if len(encoded.left_out):
-        console.print(f"{len(encoded.left_out)} clips were left out: above.")
+    tables = error_tables(found.predictions, target, edges, per)
+    print_report(tables, target)
+    left_out = ready.encoded.left_out
+    if len(left_out):
+        console.print(f"{len(left_out)} clips were left out: above.")
     console.print(f"Model: {_exported(run_dir, config)}", soft_wrap=True)
     console.print(f"State of the run: {run_dir}", soft_wrap=True)
-    return errors
+    return tables["errors"]
 
 
-def _run_name(experiment, config, facts, folds):
-    """A name that another data, setting or version gives another of."""
-    settings, _ = _settings(config)
-    facts = {**facts, "data": None, "folds": fold_table(folds).to_csv()}
-    return f"{experiment}-{settings_digest(settings, facts)[:12]}"
+def begin(ready, experiment, run_dir):
+    """Says what runs and forgets what is to be; returns the `Tracker`.
 
-
-def _settings(config):
-    """What decides a result, and where things are (which does not)."""
-    fields = dataclasses.asdict(config)
-    places = {name: str(fields.pop(name, None)) for name in _PLACES}
-    return fields, places
+    Args:
+        ready: `Prepared`.
+        experiment: Name of the experiment in MLflow.
+        run_dir: Folder of this call.
+    """
+    tracker = ready.tracker(experiment, run_dir)
+    if ready.config.restart:
+        tracker.forget()
+        for folder in (run_dir, *ready.network_dirs.values()):
+            shutil.rmtree(folder, ignore_errors=True)
+    for folder in (run_dir, *ready.network_dirs.values()):
+        sweep(folder)
+    say_what_runs(ready.encoded, ready.facts)
+    return tracker
 
 
 def _exported(run_dir, config):
@@ -187,26 +166,22 @@ def _exported(run_dir, config):
     return None
 
 
-def _final_model(trainer, encoder, run_dir, config, card):
+def _final_model(trainer, ready, network_dir, card):
     """Trains on all subjects but those that choose the epoch, and exports.
 
     The errors of the cross-validation are what is expected of it.
     """
-    clips = trainer.encoded.clips
+    config, clips = ready.config, ready.encoded.clips
     splitter = GroupShuffleSplit(1, test_size=0.1, random_state=config.seed)
     train, valid = next(splitter.split(clips, groups=clips.subject))
     ids = clips.clip_id.to_numpy()
     fold = Fold(-1, tuple(ids[train]), tuple(ids[valid]), test=())
+    folder = network_dir / "final"
     with progress_bar() as bar:
         model, fitted, history = trainer.train(
-            fold, run_dir / "final", config.seed, bar, name="final model"
+            fold, folder, config.seed, bar, name="final model"
         )
-    history.to_csv(run_dir / "final" / "history.csv", index=False)
-    encoder = chain_encoders(encoder, fitted)
+    history.to_csv(folder / "history.csv", index=False)
+    encoder = chain_encoders(ready.encoder, fitted)
     trainer.tracker.log_model(join_encoder(model, encoder), config.name)
     return export_model(model, encoder, config.output_dir / config.name, card)
-
-
-def _versions():
-    found = {"python": platform.python_version(), "fdin-tf": __version__}
-    return found | {package: version(package) for package in _PACKAGES}

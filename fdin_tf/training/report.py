@@ -1,14 +1,17 @@
-"""What an experiment found: tables, pictures, model card, console."""
+"""What an experiment found: tables, pictures, model card."""
 
 import dataclasses
 
-from rich.console import Console
-from rich.table import Table
-
+from fdin_tf.data.clips import TARGET_CLASSES
 from fdin_tf.data.folds import fold_table
+from fdin_tf.explain.plots import plot_confusion
 from fdin_tf.explain.plots import plot_learning_curves
 from fdin_tf.explain.plots import plot_predicted_against_true
-from fdin_tf.progress import console
+from fdin_tf.training.class_metrics import class_cells
+from fdin_tf.training.class_metrics import class_errors
+from fdin_tf.training.class_metrics import confusion
+from fdin_tf.training.decisions import AGE_EDGES
+from fdin_tf.training.importance_report import explain_folds
 from fdin_tf.training.metrics import age_errors
 
 _LIMITS = (
@@ -20,99 +23,143 @@ _LIMITS = (
 )
 
 
-def write_report(found, encoded, folds, run_dir, tracker):
-    """Tables and pictures of a cross-validation, to disk and to MLflow.
+def error_tables(predictions, target, edges=AGE_EDGES, per="video"):
+    """How good the estimates are.
+
+    Args:
+        predictions: Table of a `CrossValidation`.
+        target: `age`, `gender` or `spontaneity`.
+        edges: Edges of the age groups, see `class_errors`; classes only.
+        per: See `class_cells`; classes only.
 
     Returns:
-        The table of errors, see `age_errors`.
+        Dict of tables. For age `errors`, of `age_errors`; for classes
+        `errors`, of `class_errors`, `cells`, of `class_cells`, and
+        `confusion`.
     """
-    errors = age_errors(found.predictions)
+    if target not in TARGET_CLASSES:
+        return {"errors": age_errors(predictions)}
+    return {
+        "errors": class_errors(predictions, target, edges),
+        "cells": class_cells(predictions, target, edges, per),
+        "confusion": confusion(predictions, target),
+    }
+
+
+def write_report(
+    found, prepared, folder, tracker, edges=AGE_EDGES, per="video"
+):
+    """Tables and pictures of a cross-validation, to disk and to MLflow.
+
+    Args:
+        found: `CrossValidation`.
+        prepared: `Prepared`.
+        folder: Folder for the tables, as CSV.
+        tracker: `Tracker`, inside a run.
+        edges: See `error_tables`.
+        per: See `error_tables`.
+
+    Returns:
+        The tables of `error_tables`.
+    """
+    target, encoded = prepared.target, prepared.encoded
+    errors = error_tables(found.predictions, target, edges, per)
     tables = {
-        "errors": errors,
+        **errors,
         "predictions": found.predictions,
         "history": found.history,
-        "folds": fold_table(folds),
+        "folds": fold_table(prepared.folds),
         "clips": encoded.clips,
         "left_out": encoded.left_out,
     }
+    figures = {"learning_curves": plot_learning_curves(found.history)}
+    if target in TARGET_CLASSES:
+        tables["confusion"] = errors["confusion"].reset_index()
+        figures["confusion"] = plot_confusion(errors["confusion"], target)
+    else:
+        figures["predicted_against_true"] = plot_predicted_against_true(
+            found.predictions
+        )
+    overall = errors["errors"].iloc[0].drop(["grouped_by", "group"])
+    metrics = {f"test_{name}": value for name, value in overall.items()}
+    if found.regional_importance is not None:
+        tables["regional_importance"] = found.regional_importance.reset_index()
+    if found.importance is not None:
+        explanation = explain_folds(found, target, _title(encoded))
+        tables |= explanation.tables
+        figures |= explanation.figures
+        metrics |= explanation.metrics
+    folder.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
-        table.to_csv(run_dir / f"{name}.csv", index=False)
+        table.to_csv(folder / f"{name}.csv", index=False)
         tracker.log_table(table, name)
-    tracker.log_figure(plot_learning_curves(found.history), "learning_curves")
-    tracker.log_figure(
-        plot_predicted_against_true(found.predictions), "predicted_against_true"
-    )
-    overall = errors.iloc[0]
-    measured = overall.index.difference(["grouped_by", "group"])
-    tracker.log_metrics({f"test_{name}": overall[name] for name in measured})
+    for name, figure in figures.items():
+        tracker.log_figure(figure, name)
+    tracker.log_metrics(metrics)
     return errors
 
 
-def model_card(config, encoded, facts, errors, found):
-    """What an exported model is, how well it did, and what it is not for."""
-    clips = encoded.clips
+def model_card(prepared, errors, found):
+    """What an exported model is, how well it did, and what it is not for.
+
+    Args:
+        prepared: `Prepared`.
+        errors: The table `errors` of `error_tables`.
+        found: `CrossValidation`.
+
+    Returns:
+        Dict that JSON can hold.
+    """
+    config, target = prepared.config, prepared.target
+    clips = prepared.encoded.clips
     return {
         "name": config.name,
-        "target": "age",
-        "unit": "years",
+        "target": target,
+        **_answer(target, errors, found.predictions),
         "face": dataclasses.asdict(config.face),
         "trained_on": {
             "databases": sorted(clips.database.unique()),
             "clips": len(clips),
             "subjects": int(clips.subject.nunique()),
-            "left_out": len(encoded.left_out),
-            "youngest": float(clips.age.min()),
-            "oldest": float(clips.age.max()),
+            "left_out": len(prepared.encoded.left_out),
+            "youngest": _or_none(clips.age.min()),
+            "oldest": _or_none(clips.age.max()),
         },
-        "facts": facts,
+        "facts": prepared.facts,
         "errors": errors.astype(object)
         .where(errors.notna(), None)
         .to_dict(orient="records"),
-        "cross_validation": {
-            name: found.predictions[name].round(3).tolist()
-            for name in ("age", "estimate")
-        },
         "limits": _LIMITS,
     }
 
 
-def say_what_runs(encoded, facts):
-    """Prints data, clips that are left out, encoder and folds."""
-    clips = encoded.clips
-    console.print(
-        f"Data: {facts['data']}: {len(clips)} clips of "
-        f"{clips.subject.nunique()} subjects, {clips.num_frames.sum()} frames"
-    )
-    if len(encoded.left_out):
-        console.print(f"Left out: {len(encoded.left_out)} of the clips:")
-        for row in encoded.left_out.itertuples():
-            console.print(f"  {row.clip_id}: {row.reason}", soft_wrap=True)
-    console.print(f"Faces from: {', '.join(clips.face_source.unique())}")
-    console.print(f"Encoder: {facts['encoder']}, {facts['precision']}")
-    console.print(f"Folds: {facts['folds']}")
+def _answer(target, errors, predictions):
+    """What the answer is, and what is told along with one."""
+    if target in TARGET_CLASSES:
+        overall = errors.iloc[0]
+        return {
+            "classes": list(TARGET_CLASSES[target]),
+            "cross_validation": {
+                name: round(float(overall[name]), 3)
+                for name in ("accuracy", "balanced_accuracy")
+            },
+        }
+    return {
+        "unit": "years",
+        "cross_validation": {
+            name: predictions[name].round(3).tolist()
+            for name in ("age", "estimate")
+        },
+    }
 
 
-def print_errors(errors):
-    """Prints the table of errors."""
-    table = Table(
-        title="Unseen subjects: mean absolute error (MAE) in years",
-        caption="SE: standard error, clustered by subject. Mean: MAE of "
-        "answering the mean age of the training clips.",
-    )
-    table.add_column("", no_wrap=True)
-    for name in ("clips", "subjects", "MAE", "SE", "within 5", "mean"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for grouped_by, rows in errors.groupby("grouped_by", sort=False):
-        for row in rows.itertuples():
-            label = "" if grouped_by == "all" else f"{grouped_by} "
-            table.add_row(
-                label + row.group,
-                str(row.clips),
-                str(row.subjects),
-                f"{row.mae_years:.2f}",
-                f"{row.standard_error_years:.2f}",
-                f"{row.cumulative_score_5:.1f} %",
-                f"{row.baseline_mae_years:.2f}",
-            )
-        table.add_section()
-    Console().print(table)
+def _title(encoded):
+    """Whom pictures are about; drawn faces are not passed off as people."""
+    names = encoded.clips.database.unique()
+    is_drawn = any(name.startswith("Synthetic") for name in names)
+    return "Unseen subjects" + (" (synthetic clips)" if is_drawn else "")
+
+
+def _or_none(age):
+    """JSON has no NaN: what an age is where none is known."""
+    return None if age != age else float(age)

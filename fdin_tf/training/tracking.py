@@ -1,18 +1,24 @@
-"""Experiments in MLflow: one parent run, one child run per fold."""
+"""Experiments in MLflow: a parent run, child runs per network and fold."""
 
 import contextlib
 import logging
+import tempfile
+import time
 from pathlib import Path
 
 import mlflow
 import numpy as np
 import pandas as pd
+from mlflow.entities import Metric
 from mlflow.models import ModelSignature
 from mlflow.types import Schema
 from mlflow.types import TensorSpec
 
 from fdin_tf.data.cache import read_json
 from fdin_tf.data.cache import write_json
+from fdin_tf.explain.plots import save_figure
+
+_MOST_AT_ONCE = 1000  # metrics in one call, a limit of MLflow
 
 
 class Tracker:
@@ -39,6 +45,7 @@ class Tracker:
         self.params = params
         self.tags = tags or {}
         self._memory = Path(run_dir) / "tracking.json"
+        self._open = []  # names of the open runs, the outermost first
 
     def forget(self):
         """Ends the runs that are remembered and begins new ones."""
@@ -59,20 +66,25 @@ class Tracker:
 
     @contextlib.contextmanager
     def child(self, name, params=None):
-        """A child run, such as that of a fold."""
+        """A run inside the open one, such as that of a network or fold."""
         with self._resumed(name, nested=True) as run_id:
             mlflow.log_params(flat_params(params or {}))
             yield run_id
 
     @contextlib.contextmanager
     def _resumed(self, name, nested):
-        known = read_json(self._memory, {})
-        run_id = known.get(name)
-        if run_id is not None and not _exists(run_id):
-            run_id = None  # the store was deleted meanwhile
-        with mlflow.start_run(run_id, run_name=name, nested=nested) as run:
-            write_json(self._memory, {**known, name: run.info.run_id})
-            yield run.info.run_id
+        self._open.append(name)
+        path = "/".join(self._open)
+        try:
+            known = read_json(self._memory, {})
+            run_id = known.get(path)
+            if run_id is not None and not _exists(run_id):
+                run_id = None  # the store was deleted meanwhile
+            with mlflow.start_run(run_id, run_name=name, nested=nested) as run:
+                write_json(self._memory, {**known, path: run.info.run_id})
+                yield run.info.run_id
+        finally:
+            self._open.pop()
 
     def log_metrics(self, metrics, step=None):
         """Numbers of the run that is open."""
@@ -80,13 +92,41 @@ class Tracker:
             {k: float(v) for k, v in metrics.items() if pd.notna(v)}, step=step
         )
 
+    def log_history(self, history):
+        """The epochs of a training that the open run does not hold yet.
+
+        They are missing where the network was trained, or part of it, by
+        another experiment.
+
+        Args:
+            history: Table with one row per `epoch`, see `fit`.
+        """
+        client = mlflow.MlflowClient()
+        run_id = mlflow.active_run().info.run_id
+        measures = history.columns.difference(["epoch", "fold"])
+        there = client.get_metric_history(run_id, measures[0])
+        new = history[~history.epoch.isin([metric.step for metric in there])]
+        now = int(1000 * time.time())
+        metrics = [
+            Metric(name, float(value), now, int(epoch))
+            for name in measures
+            for epoch, value in zip(new.epoch, new[name])
+            if pd.notna(value)
+        ]
+        for start in range(0, len(metrics), _MOST_AT_ONCE):
+            client.log_batch(
+                run_id, metrics=metrics[start : start + _MOST_AT_ONCE]
+            )
+
     def log_table(self, table, name):
         """A table as CSV, which MLflow's pages show as a table."""
         mlflow.log_text(table.to_csv(index=False), f"tables/{name}.csv")
 
     def log_figure(self, figure, name):
-        """A matplotlib figure as PNG."""
-        mlflow.log_figure(figure, f"figures/{name}.png")
+        """A matplotlib figure as PNG and as SVG."""
+        with tempfile.TemporaryDirectory() as folder:
+            for path in save_figure(figure, Path(folder) / name):
+                mlflow.log_artifact(str(path), "figures")
 
     def log_file(self, path, folder=None):
         """A file as it is, into a folder of the run's artifacts."""

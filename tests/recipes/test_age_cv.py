@@ -51,6 +51,7 @@ def test_smoke_gives_tables_runs_and_a_model(age_cv, in_folder, capsys):
     assert artifacts >= {
         "tables/errors.csv", "tables/predictions.csv", "tables/folds.csv",
         "figures/learning_curves.png", "figures/predicted_against_true.png",
+        "tables/importance.csv", "figures/importance_groups.svg",
     }  # fmt: skip
     (logged,) = client.search_logged_models(
         [parent.experiment_id], filter_string="name = 'smoke_age'"
@@ -87,8 +88,8 @@ def test_a_finished_run_prints_its_result_again(age_cv, in_folder, capsys):
 
 def test_nobody_is_trained_and_tested_in_one_fold(age_cv, cache_dir):
     age_cv("smoke", *SMALL)
-    for run in (cache_dir / "runs").iterdir():
-        table = pd.read_csv(run / "folds.csv")
+    for path in (cache_dir / "runs").glob("*/folds.csv"):
+        table = pd.read_csv(path)
         subject = table.clip_id.str[:3]
         parts = table.groupby([table.fold, subject]).part.nunique()
         assert (parts == 1).all()

@@ -1,0 +1,211 @@
+"""What an experiment needs before training: clips, features, folds, names."""
+
+import dataclasses
+import functools
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import keras
+
+from fdin_tf.data.cache import default_cache_dir
+from fdin_tf.data.cache import settings_digest
+from fdin_tf.data.clips import TARGET_CLASSES
+from fdin_tf.data.clips import require_target
+from fdin_tf.data.encode import EncodedClips
+from fdin_tf.data.encode import encode_clips
+from fdin_tf.data.folds import Fold
+from fdin_tf.data.folds import fold_table
+from fdin_tf.data.folds import load_folds
+from fdin_tf.data.sources import load_clips
+from fdin_tf.training.class_metrics import check_classes
+from fdin_tf.training.precision import choose_precision
+from fdin_tf.training.precision import precision_policy
+from fdin_tf.training.tracking import Tracker
+from fdin_tf.training.trainer import NetworkTrainer
+from fdin_tf.version import __version__
+
+# Where things are does not change a result: what they are does.
+_PLACES = (
+    "data_dir", "landmarks_dir", "folds", "encoder_weights", "output_dir",
+    "cache_dir", "restart",
+)  # fmt: skip
+_PACKAGES = (
+    "tensorflow", "keras", "numpy", "pandas", "scikit-learn", "mlflow",
+    "mtcnn", "opencv-python-headless",
+)  # fmt: skip
+# Of these, the ones that faces, folds and training rest on.
+_DECIDING = (
+    "fdin-tf", "tensorflow", "keras", "numpy", "scikit-learn", "mtcnn",
+    "opencv-python-headless",
+)  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """An experiment that is ready for training.
+
+    Attributes:
+        config: `Experiment`, its precision chosen.
+        target: `age`, `gender` or `spontaneity`.
+        networks: Dict from a network's name to its build function.
+        network_dirs: Dict from a network's name to the folder of its
+            cross-validation.
+        encoder: Fixed frame encoder.
+        fit_encoder: What fits a further one in each fold, or None.
+        encoded: `EncodedClips`.
+        folds: List of `Fold`.
+        facts: Dict of short facts, such as versions and fingerprints.
+    """
+
+    config: object
+    target: str
+    networks: dict
+    network_dirs: dict[str, Path]
+    encoder: keras.Model
+    fit_encoder: object
+    encoded: EncodedClips
+    folds: list[Fold]
+    facts: dict[str, str]
+
+    def run_dir(self, experiment, *options):
+        """Folder of a call: of its tables, and of what it tracks."""
+        settings, _ = _settings(self.config)
+        digest = settings_digest(settings, options, self._network_names())
+        return _runs(self.config) / f"{experiment}-{self.target}-{digest[:12]}"
+
+    def tracker(self, experiment, run_dir):
+        """The `Tracker` of a call."""
+        settings, places = _settings(self.config)
+        facts = {**places, **self.facts}
+        return Tracker(experiment, run_dir, settings, facts)
+
+    def trainer(self, network, tracker, title=None):
+        """The `NetworkTrainer` of one network."""
+        return NetworkTrainer(
+            self.networks[network],
+            self.encoded,
+            self.target,
+            self.config.fit,
+            self.fit_encoder,
+            tracker,
+            title,
+        )
+
+    def _network_names(self):
+        return sorted(folder.name for folder in self.network_dirs.values())
+
+
+def prepare(config, target, networks, get_encoder):
+    """Loads and encodes the clips; finds mistakes before hours of work.
+
+    A network's folder is named by a digest of all that decides what its
+    cross-validation finds: target, layers, training, encoder, face settings,
+    data, folds, seed and versions. So experiments that agree in these share
+    it, whatever they are called.
+
+    Args:
+        config: `Experiment`.
+        target: `age`, `gender` or `spontaneity`.
+        networks: Dict from a network's name to a function from the shape of
+            one encoded frame to the untrained model.
+        get_encoder: See `run_experiment`.
+
+    Returns:
+        `Prepared`.
+
+    Raises:
+        FileNotFoundError: If data, folds or weights are not where they were
+            said to be.
+        ValueError: If data, folds or settings are not valid, a clip has no
+            label of the target, or a part of a fold holds one class only.
+    """
+    cache_dir = Path(config.cache_dir or default_cache_dir())
+    clips = load_clips(config.data_dir, config.embedded, cache_dir)
+    require_target(clips, target, source=str(config.data_dir or "embedded"))
+    precision = choose_precision(config.fit.precision, cache_dir)
+    config = dataclasses.replace(
+        config, fit=dataclasses.replace(config.fit, precision=precision)
+    )
+    encoder, fit_encoder = get_encoder(precision)
+    _folds(clips, config, target)
+    shape = encoder.output_shape[1:]
+    layers = {}
+    for name, build_model in networks.items():
+        with precision_policy(precision):
+            layers[name] = _layers(build_model(shape))
+    encoded = encode_clips(
+        clips, encoder, cache_dir, config.face, config.landmarks_dir
+    )
+    folds, origin = _folds(encoded.clips, config, target)
+    facts = {
+        "encoder": encoder.name
+        + (" and pca, fitted in each fold" if fit_encoder else ""),
+        "precision": precision,
+        "folds": origin,
+        "data": str(config.data_dir or f"embedded clips ({config.embedded})"),
+        "data_fingerprint": encoded.fingerprint(),
+        **_versions(),
+    }
+    shared = [
+        target,
+        dataclasses.asdict(config.fit),
+        config.seed,
+        encoded.fingerprint(),
+        fold_table(folds).to_csv(),
+        fit_encoder and _told(get_encoder),
+        {name: facts[name] for name in _DECIDING},
+    ]
+    network_dirs = {}
+    for name in networks:
+        digest = settings_digest(layers[name], *shared)[:12]
+        network_dirs[name] = _runs(config) / f"{target}-{name}-{digest}"
+    return Prepared(
+        config, target, dict(networks), network_dirs, encoder, fit_encoder,
+        encoded, folds, facts,
+    )  # fmt: skip
+
+
+def _folds(clips, config, target):
+    folds, origin = load_folds(
+        clips, config.folds, config.num_folds, config.seed
+    )
+    if target in TARGET_CLASSES:
+        check_classes(clips, folds, target)
+    return folds, origin
+
+
+def _layers(model):
+    """The operations of a model in their order, with their settings."""
+    layers = []
+    for operation in model.operations:
+        if isinstance(operation, keras.Model):
+            settings = _layers(operation)
+        else:
+            # Names may be counted up by Keras, and say nothing then.
+            settings = {**operation.get_config(), "name": None}
+        layers.append((type(operation).__name__, settings))
+    return layers
+
+
+def _told(function):
+    """A function by its name and the arguments that it was given before."""
+    if isinstance(function, functools.partial):
+        return _told(function.func), function.args, function.keywords
+    return f"{function.__module__}.{function.__qualname__}"
+
+
+def _settings(config):
+    """What decides a result, and where things are (which does not)."""
+    fields = dataclasses.asdict(config)
+    places = {name: str(fields.pop(name, None)) for name in _PLACES}
+    return fields, places
+
+
+def _runs(config):
+    return Path(config.cache_dir or default_cache_dir()) / "runs"
+
+
+def _versions():
+    found = {"python": platform.python_version(), "fdin-tf": __version__}
+    return found | {package: version(package) for package in _PACKAGES}

@@ -1,0 +1,154 @@
+"""Training of the networks of a cross-validation, in one graph."""
+
+import contextlib
+from pathlib import Path
+
+import keras
+
+from fdin_tf.data.encode import FoldClips
+from fdin_tf.training.fit import FitConfig
+from fdin_tf.training.fit import compile_model
+from fdin_tf.training.fit import fit
+from fdin_tf.training.precision import precision_policy
+
+
+class NetworkTrainer:
+    """Trains networks of one kind, one after the other.
+
+    All share one graph, traced once: each begins with weights of its own
+    seed and an optimizer without memory.
+
+    Args:
+        build_model: Function from the shape of one encoded frame `(h, w, c)`
+            to an untrained model on features.
+        encoded: `EncodedClips`.
+        target: `age`, `gender` or `spontaneity`.
+        config: `FitConfig`.
+        fit_encoder: Function from the list of the training clips' encoded
+            frames, `(t, h, w, c)` each, to a further Keras model of such
+            frames, which the fold's network then stands behind; None where
+            nothing is fitted.
+        tracker: `Tracker`, inside its `run`; None tracks nothing.
+        title: What the networks are called on the console, or None.
+    """
+
+    def __init__(
+        self,
+        build_model,
+        encoded,
+        target,
+        config=FitConfig(),
+        fit_encoder=None,
+        tracker=None,
+        title=None,
+    ):
+        self.build_model = build_model
+        self.encoded = encoded
+        self.target = target
+        self.config = config
+        self.fit_encoder = fit_encoder
+        self.tracker = tracker
+        self.title = title
+        self._model = None
+        self._first_optimizer_state = None
+
+    def train(self, fold, folder, seed=0, bar=None, name=None):
+        """Trains the network of one fold; test clips are not touched.
+
+        Args:
+            fold: `Fold`.
+            folder: Folder for the state of this network's training.
+            seed: Seed of weights, order and dropout.
+            bar: A `progress_bar`, or None.
+            name: What this network is called; None for the fold's number.
+
+        Returns:
+            The trained model on features, valid until the next call; what
+            was fitted before it, or None; and the table of epochs.
+        """
+        name = name or f"fold {fold.number}"
+        fitted = self._fitted_encoder(fold, Path(folder))
+        data = self.data(fitted, [*fold.train, *fold.valid])
+        model = self._fresh_model(data.shape, seed)
+        with self._watched(name, seed, bar) as on_epoch:
+            history = fit(
+                model,
+                data,
+                fold.train,
+                fold.valid,
+                self.target,
+                self.config,
+                Path(folder) / "checkpoints",
+                seed,
+                on_epoch,
+            )
+            if self.tracker:
+                self.tracker.log_history(history)
+        return model, fitted, history
+
+    def data(self, fitted, clip_ids):
+        """The clips as the network takes them."""
+        if fitted is None:
+            return self.encoded
+        return FoldClips.encode(self.encoded, fitted, clip_ids)
+
+    def _fresh_model(self, shape, seed):
+        keras.utils.set_random_seed(seed)
+        with precision_policy(self.config.precision):
+            fresh = self.build_model(shape)
+        if self._model is None:
+            compile_model(fresh, self.target)
+            state = [
+                keras.ops.convert_to_numpy(v) for v in fresh.optimizer.variables
+            ]
+            self._model, self._first_optimizer_state = fresh, state
+            return fresh
+        self._model.set_weights(fresh.get_weights())
+        optimizer = self._model.optimizer
+        for variable, value in zip(
+            optimizer.variables, self._first_optimizer_state
+        ):
+            variable.assign(value)
+        return self._model
+
+    def _fitted_encoder(self, fold, folder):
+        """What is fitted to frames of the fold's training clips, once."""
+        if self.fit_encoder is None:
+            return None
+        path = folder / "encoder.keras"
+        if not path.is_file():
+            clips = [self.encoded.load(clip_id) for clip_id in fold.train]
+            fitted = self.fit_encoder(clips)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            whole = path.with_name("encoder.tmp.keras")
+            fitted.save(whole)
+            whole.replace(path)
+        return keras.saving.load_model(path)
+
+    @contextlib.contextmanager
+    def _watched(self, name, seed, bar):
+        """Shows and tracks a training; yields what is told each epoch."""
+        with contextlib.ExitStack() as stack:
+            task = None
+            if self.tracker:
+                stack.enter_context(self.tracker.child(name, {"seed": seed}))
+            if bar is not None:
+                task = bar.add_task(
+                    f"  {name.capitalize()}", total=self.config.epochs, note=""
+                )
+                stack.callback(bar.remove_task, task)
+
+            def on_epoch(epoch, metrics):
+                if task is not None:
+                    note = _validation(metrics)
+                    bar.update(task, completed=epoch, note=note)
+                if self.tracker:
+                    self.tracker.log_metrics(metrics, step=epoch)
+
+            yield on_epoch
+
+
+def _validation(metrics):
+    if "valid_mae_years" in metrics:
+        return f"validation {metrics['valid_mae_years']:.2f} years"
+    return f"validation loss {metrics['valid_loss']:.3f}"
