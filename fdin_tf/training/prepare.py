@@ -133,7 +133,7 @@ def prepare(config, target, networks, get_encoder):
     layers = {}
     for name, build_model in networks.items():
         with precision_policy(precision):
-            layers[name] = _layers(build_model(shape))
+            layers[name] = layer_settings(build_model(shape))
     encoded = encode_clips(
         clips, encoder, cache_dir, config.face, config.landmarks_dir
     )
@@ -175,12 +175,12 @@ def _folds(clips, config, target):
     return folds, origin
 
 
-def _layers(model):
+def layer_settings(model):
     """The operations of a model in their order, with their settings."""
     layers = []
     for operation in model.operations:
         if isinstance(operation, keras.Model):
-            settings = _layers(operation)
+            settings = layer_settings(operation)
         else:
             # Names may be counted up by Keras, and say nothing then.
             settings = {**operation.get_config(), "name": None}

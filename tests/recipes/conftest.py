@@ -1,5 +1,8 @@
 """Running a recipe as its user does, in this process."""
 
+import importlib
+import shutil
+
 import pytest
 
 from recipes.cli import config_from_presets
@@ -15,13 +18,52 @@ def in_folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def age_cv(in_folder, tiny_set, cache_dir):
+def recipe(in_folder, tiny_set, cache_dir):
+    """Gives a function that runs a recipe with words behind its name."""
+
+    def recipe(name):
+        module = importlib.import_module(f"recipes.{name}")
+
+        def run(*words, cache_dir=cache_dir):
+            words = [*map(str, words), "--cache-dir", str(cache_dir)]
+            config = config_from_presets(module.PRESETS, "demo", words)
+            return run_recipe(module.run, config)
+
+        return run
+
+    return recipe
+
+
+@pytest.fixture
+def age_cv(recipe):
     """Runs `recipes.age_cv` with these words behind its name."""
-    from recipes.age_cv import PRESETS
-    from recipes.age_cv import run
+    return recipe("age_cv")
 
-    def age_cv(*words, cache_dir=cache_dir):
-        words = [*map(str, words), "--cache-dir", str(cache_dir)]
-        return run_recipe(run, config_from_presets(PRESETS, "demo", words))
 
-    return age_cv
+@pytest.fixture
+def uva_nemo(tiny_set, tmp_path):
+    """A small folder in UvA-NEMO's own layout and names."""
+    root = tmp_path / "UvA-NEMO_SMILE_DATABASE"
+    shutil.copytree(tiny_set / "videos", root / "videos")
+    shutil.copy(
+        tiny_set / "Synthetic_Smile_Database_File_Details.txt",
+        root / "UvA-NEMO_Smile_Database_File_Details.txt",
+    )
+    return root
+
+
+@pytest.fixture
+def fails(capsys):
+    """Gives a function that returns the one line a mistake ends with."""
+
+    def fails(run, *words):
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            run(*words)
+        assert end.value.code == 2
+        lines = capsys.readouterr().err.splitlines()
+        (line,) = [line for line in lines if line.startswith("error: ")]
+        assert lines[-1] == line
+        return line
+
+    return fails

@@ -1,7 +1,6 @@
 """recipes.age_cv: from videos to tables, runs in MLflow and a SavedModel."""
 
 import json
-import shutil
 
 import mlflow
 import numpy as np
@@ -95,18 +94,6 @@ def test_nobody_is_trained_and_tested_in_one_fold(age_cv, cache_dir):
         assert (parts == 1).all()
 
 
-@pytest.fixture
-def uva_nemo(tiny_set, tmp_path):
-    """A small folder in UvA-NEMO's own layout and names."""
-    root = tmp_path / "UvA-NEMO_SMILE_DATABASE"
-    shutil.copytree(tiny_set / "videos", root / "videos")
-    shutil.copy(
-        tiny_set / "Synthetic_Smile_Database_File_Details.txt",
-        root / "UvA-NEMO_Smile_Database_File_Details.txt",
-    )
-    return root
-
-
 def test_paper_runs_its_protocol_on_a_folder_like_uva_nemo(
     age_cv, in_folder, uva_nemo
 ):
@@ -142,29 +129,17 @@ def test_a_broken_clip_among_good_ones_is_reported_and_the_run_goes_on(
     assert broken.name in report.replace("\n", "")
 
 
-def fails(age_cv, capsys, *words):
-    """The one line that a mistake ends with."""
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as end:
-        age_cv(*words)
-    assert end.value.code == 2
-    lines = capsys.readouterr().err.splitlines()
-    (line,) = [line for line in lines if line.startswith("error: ")]
-    assert lines[-1] == line
-    return line
-
-
-def test_mistakes_are_one_line_and_code_2(age_cv, uva_nemo, tmp_path, capsys):
+def test_mistakes_are_one_line_and_code_2(age_cv, uva_nemo, tmp_path, fails):
     nowhere = tmp_path / "nowhere"
     details = uva_nemo / "UvA-NEMO_Smile_Database_File_Details.txt"
     good = details.read_bytes()
 
     def with_details(text):
         details.write_bytes(text)
-        return fails(age_cv, capsys, "smoke", "--data-dir", uva_nemo)
+        return fails(age_cv, "smoke", "--data-dir", uva_nemo)
 
-    assert "'demmo'" in fails(age_cv, capsys, "demmo")
-    line = fails(age_cv, capsys, "smoke", "--data-dir", nowhere)
+    assert "'demmo'" in fails(age_cv, "demmo")
+    line = fails(age_cv, "smoke", "--data-dir", nowhere)
     assert str(nowhere) in line
     line = with_details(good.replace(b"\t51\t", b"\tfifty\t", 1))
     assert str(details) in line
@@ -177,20 +152,20 @@ def test_mistakes_are_one_line_and_code_2(age_cv, uva_nemo, tmp_path, capsys):
 
     folds = load_uva_nemo(uva_nemo)[["clip_id"]].assign(fold=[0, 1] * 8)
     folds.to_csv(tmp_path / "folds.csv", index=False)
-    line = fails(age_cv, capsys, "smoke", "--folds", tmp_path / "folds.csv")
+    line = fails(age_cv, "smoke", "--folds", tmp_path / "folds.csv")
     assert "every subject in one part" in line
-    line = fails(age_cv, capsys, "smoke", "--num-folds", 99)
+    line = fails(age_cv, "smoke", "--num-folds", 99)
     assert "num_folds=99" in line
-    line = fails(age_cv, capsys, "smoke", "--encoder", "vggface")
+    line = fails(age_cv, "smoke", "--encoder", "vggface")
     assert "--encoder-weights" in line
-    line = fails(age_cv, capsys, "smoke", "--encoder-weights", nowhere)
+    line = fails(age_cv, "smoke", "--encoder-weights", nowhere)
     assert "`pca` is fitted" in line
-    line = fails(age_cv, capsys, "smoke", "--dropout", "2")
+    line = fails(age_cv, "smoke", "--dropout", "2")
     assert "dropout=2" in line
-    line = fails(age_cv, capsys, "smoke", "--encoder", "vggface",
+    line = fails(age_cv, "smoke", "--encoder", "vggface",
                  "--encoder-weights", nowhere)  # fmt: skip
     assert str(nowhere) in line
     for path in (uva_nemo / "videos").iterdir():
         path.write_bytes(b"")
-    line = fails(age_cv, capsys, "smoke", "--data-dir", uva_nemo)
+    line = fails(age_cv, "smoke", "--data-dir", uva_nemo)
     assert "None of the 16 clips is usable" in line

@@ -1,0 +1,99 @@
+"""recipes.compare: tables 3 and 5, and networks that recipes share."""
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+
+from recipes.compare import with_printed
+
+SMALL = ("smoke", "--fit.epochs", "1", "--targets", "gender")
+
+
+@pytest.fixture
+def compare(recipe):
+    return recipe("compare")
+
+
+def networks(cache_dir):
+    """When the networks of all folds of FDIN for gender were written."""
+    paths = (cache_dir / "runs").glob("gender-fdin-*/fold_*/result/model.keras")
+    return {path: path.stat().st_mtime_ns for path in paths}
+
+
+def test_networks_are_shared_with_other_recipes_and_tracked_in_full(
+    recipe, compare, in_folder, cache_dir, capsys
+):
+    errors = recipe("gender_cv")("smoke", "--fit.epochs", "1")
+    before = networks(cache_dir)
+    tables = compare(*SMALL, "--networks", "fdin", "holistic")
+    assert networks(cache_dir) == before
+
+    table = tables["table_5"].set_index("network")
+    assert table.accuracy["fdin"] == pytest.approx(errors.accuracy[0])
+    assert table["paper_posed >19"]["holistic"] == 93.91
+    assert np.isnan(table.accuracy["COTS + dynamics (tree)"])
+    assert table["paper_spontaneous <=19"]["COTS + dynamics (tree)"] == 76.92
+    written = pd.read_csv(in_folder / "results" / "compare" / "table_5.csv")
+    pd.testing.assert_frame_equal(written, tables["table_5"], check_dtype=False)
+    out = capsys.readouterr().out
+    assert "(90.08)" in out
+    assert "(76.92)" in out
+    assert "16 clips of 8 subjects" in " ".join(out.split())
+
+    # What was trained by the other recipe is in this one's runs, all of it.
+    client = mlflow.MlflowClient()
+
+    def logged(experiment):
+        runs = mlflow.search_runs(experiment_names=[experiment])
+        if experiment == "compare":
+            (network,) = runs[runs["tags.mlflow.runName"] == "fdin"].run_id
+            runs = runs[runs["tags.mlflow.parentRunId"] == network]
+        (fold,) = runs[runs["tags.mlflow.runName"] == "fold 2"].run_id
+        return fold, client.get_run(fold).data.metrics
+
+    fold, metrics = logged("compare")
+    assert metrics == pytest.approx(logged("gender_cv")[1])
+    (epoch,) = client.get_metric_history(fold, "valid_loss")
+    assert epoch.step == 1
+
+
+def test_methods_in_print_are_listed_below_ours():
+    ours = pd.DataFrame(
+        {
+            "network": ["holistic", "fdin"],
+            "title": ["Holistic dynamics", "FDIN"],
+            "clips": 16,
+            "subjects": 8,
+            "mae_years": [5.0, 4.0],
+            "paper_mae_years": [4.02, 3.87],
+        }
+    )
+    table = with_printed(ours, 3)
+    assert list(table.network[:2]) == ["holistic", "fdin"]
+    assert table.set_index("title").paper_mae_years["IEF + dynamics"] == 4.33
+    assert len(table) == 8
+    assert table.mae_years[2:].isna().all()
+    assert str(table.clips[0]) == "16"
+    assert not table.network.duplicated().any()
+
+
+def test_paper_runs_its_protocol_on_a_folder_like_uva_nemo(
+    compare, uva_nemo, capsys
+):
+    tables = compare(
+        "paper", "--data-dir", uva_nemo, "--encoder", "pca", "--components", 2,
+        "--num-folds", 2, "--fit.epochs", 1, "--fit.precision", "float32",
+        "--dense-units", 8, "--lstm-units", 8, "--head-units", 8,
+        "--relation-units", 8, "--targets", "age", "--networks", "image_cnn",
+        "fdin",
+    )  # fmt: skip
+    table = tables["table_3"]
+    assert list(table.network[:2]) == ["image_cnn", "fdin"]
+    assert table.mae_years.notna().sum() == 2
+    assert "Table 3" in capsys.readouterr().out
+
+
+def test_mistakes_are_one_line_and_code_2(compare, fails):
+    assert "network='siam'" in fails(compare, *SMALL, "--networks", "siam")
+    assert "edges=(20, 10)" in fails(compare, *SMALL, "--edges", 20, 10)
