@@ -21,6 +21,7 @@ from typing import Literal
 
 import pandas as pd
 
+from fdin_tf.data.cache import atomic_path
 from fdin_tf.data.sources import load_clips
 from fdin_tf.explain.plots import plot_perturbation
 from fdin_tf.training.compare_networks import run_comparison
@@ -130,8 +131,13 @@ def perturbed(comparison, config):
         estimates = perturb_folds(
             comparison.prepared, networks, config.perturb_ages
         )
-        estimates.to_csv(path, index=False)
-    return pd.read_csv(path, dtype={"clip_id": str})
+        with atomic_path(path) as temporary:
+            estimates.to_csv(temporary, index=False)
+    return pd.read_csv(
+        path,
+        dtype={"clip_id": str},
+        keep_default_na=False,  # a clip may be called "NA"
+    )
 
 
 def pictures(table, config):

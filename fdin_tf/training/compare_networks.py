@@ -3,6 +3,8 @@
 import dataclasses
 from pathlib import Path
 
+import pandas as pd
+
 from fdin_tf.data.cache import atomic_path
 from fdin_tf.data.cache import write_json
 from fdin_tf.data.clips import TARGET_CLASSES
@@ -38,7 +40,7 @@ class Comparison:
 
     prepared: Prepared
     found: dict[str, CrossValidation]
-    table: object
+    table: pd.DataFrame
     run_dir: Path
     tracker: Tracker
     name: str

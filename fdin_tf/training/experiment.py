@@ -34,7 +34,7 @@ class Experiment:
     """What every cross-validated experiment can be told.
 
     Attributes:
-        name: Name of the exported model.
+        name: Name of the run, and of the exported model.
         data_dir: Folder in the layout of the UvA-NEMO Smile database, or CSV
             file with a clip table; None for the embedded synthetic clips.
         embedded: Which embedded set.
@@ -49,7 +49,8 @@ class Experiment:
         output_dir: Folder of exported models.
         cache_dir: Folder of embedded clips, face tracks, features and
             checkpoints; None for the user's cache folder.
-        restart: Forget an earlier run of the same experiment.
+        restart: Forget an earlier run of the same experiment, and its
+            networks, which other experiments may share.
     """
 
     name: str = "fdin"

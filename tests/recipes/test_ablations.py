@@ -20,13 +20,6 @@ def written(cache_dir):
     return {path: path.stat().st_mtime_ns for path in paths}
 
 
-def predictions_of(cache_dir, target, network):
-    """Straight from the folds of a network, by clip."""
-    paths = (cache_dir / "runs").glob(f"{target}-{network}-*/fold_*/result")
-    tables = [pd.read_csv(path / "predictions.csv") for path in paths]
-    return pd.concat(tables).set_index("clip_id")
-
-
 def children(run):
     """Child runs of a run, by name."""
     found = mlflow.search_runs(
@@ -37,20 +30,28 @@ def children(run):
     return {child.info.run_name: child for child in found}
 
 
-@pytest.fixture(scope="module")
-def own_cache(cache_dir, tmp_path_factory):
-    """A cache with runs of this file alone, and the faces of all."""
-    root = tmp_path_factory.mktemp("own")
-    for room in ("embedded", "tracks", "features"):
-        (cache_dir / room).mkdir(exist_ok=True)
-        (root / room).symlink_to(cache_dir / room)
-    return root
+def parent_of(target):
+    (run,) = mlflow.search_runs(
+        experiment_names=["ablations"],
+        filter_string=f"run_name = 'smoke {target}'",
+        output_format="list",
+    )
+    return run
+
+
+def predictions_of(target, network):
+    """What was logged of a network, by clip."""
+    run = children(parent_of(target))[network]
+    path = mlflow.MlflowClient().download_artifacts(
+        run.info.run_id, "tables/predictions.csv"
+    )
+    return pd.read_csv(path).set_index("clip_id")
 
 
 def test_smoke_gives_the_tables_and_keeps_the_networks(
-    ablations, own_cache, in_folder, capsys
+    ablations, cache_dir, in_folder, capsys
 ):
-    tables = ablations(*SMALL, cache_dir=own_cache)
+    tables = ablations(*SMALL)
     out = capsys.readouterr().out
     folder = in_folder / "results" / "ablations"
     for name, table in tables.items():
@@ -62,7 +63,7 @@ def test_smoke_gives_the_tables_and_keeps_the_networks(
     age = tables["table_2"].set_index("network")
     assert list(age.index) == list(NETWORKS)
     for network in NETWORKS:
-        found = predictions_of(own_cache, "age", network)
+        found = predictions_of("age", network)
         assert len(found) == 16
         error = (found.estimate - found.age).abs().mean()
         assert age.mae_years[network] == pytest.approx(error)
@@ -70,7 +71,7 @@ def test_smoke_gives_the_tables_and_keeps_the_networks(
     assert age.paper_mae_years["fdin"] == 3.87
     assert "(3.87)" in out
     gender = tables["table_4"].set_index("network")
-    found = predictions_of(own_cache, "gender", "fdin")
+    found = predictions_of("gender", "fdin")
     right = (found.estimate > 0.5) == (found.gender == "male")
     assert gender.accuracy["fdin"] == pytest.approx(100 * right.mean())
     assert gender.paper_accuracy["regional"] == 88.87
@@ -79,7 +80,7 @@ def test_smoke_gives_the_tables_and_keeps_the_networks(
     perturbed = tables["perturbed"]
     assert set(perturbed.network) == {"fdin", "fdin_no_importance"}
     for network, of in perturbed.groupby("network"):
-        found = predictions_of(own_cache, "age", network)
+        found = predictions_of("age", network)
         expected = found[found.age.between(37, 66)]
         assert set(of.clip_id) == set(expected.index)
         np.testing.assert_allclose(
@@ -94,11 +95,7 @@ def test_smoke_gives_the_tables_and_keeps_the_networks(
     assert (folder / "table_1_fdin.svg").is_file()
 
     # The runs: parent, networks, folds, with the whole history.
-    (parent,) = mlflow.search_runs(
-        experiment_names=["ablations"],
-        filter_string="run_name = 'smoke age'",
-        output_format="list",
-    )
+    parent = parent_of("age")
     assert parent.data.metrics["fdin_mae_years"] == pytest.approx(
         age.mae_years["fdin"]
     )
@@ -109,22 +106,22 @@ def test_smoke_gives_the_tables_and_keeps_the_networks(
     assert "valid_mae_years" in folds["fold 3"].data.metrics
 
     # Again: the same tables, from networks that were not touched.
-    before = written(own_cache)
-    again = ablations(*SMALL, cache_dir=own_cache)
-    assert written(own_cache) == before
+    before = written(cache_dir)
+    again = ablations(*SMALL)
+    assert written(cache_dir) == before
     for name, table in tables.items():
         pd.testing.assert_frame_equal(again[name], table)
 
 
 def test_paper_runs_its_protocol_on_a_folder_like_uva_nemo(
-    ablations, uva_nemo, own_cache, capsys
+    ablations, uva_nemo, capsys
 ):
     tables = ablations(
         "paper", "--data-dir", uva_nemo, "--encoder", "pca", "--components", 2,
         "--num-folds", 2, "--fit.epochs", 1, "--fit.precision", "float32",
         "--dense-units", 8, "--lstm-units", 8, "--relation-units", 8,
         "--head-units", 8, "--networks", "fdin", "--targets", "age",
-        "--perturb-ages", 10, 20, cache_dir=own_cache,
+        "--perturb-ages", 10, 20,
     )  # fmt: skip
     assert set(tables) == {"table_1", "table_2", "perturbed"}
     assert tables["table_1"].clips.tolist() == [2, 2, 2]
