@@ -27,24 +27,23 @@ PRESETS = {
         "One pair, one seed, fewer clips.",
         PlantedConfig(
             pairs=("left_cheek-mouth",), seeds=(0,), num_subjects=60,
-            clips_per_subject=8, other_modes=(),
+            clips_per_subject=8, other_modes=(), other_pairs=0,
         ),
     ),
     "tune": (
         "Every network with every setting, on a set of its own; validation.",
         PlantedConfig(
-            pairs=("forehead-left_mouth",), seeds=(100,), other_modes=(),
-            tune=True,
+            pairs=("forehead-left_mouth",), seeds=(100,), tune=True,
         ),
     ),
     "smoke": (
         "A few tiny clips, for the tests.",
         PlantedConfig(
             pairs=("nose-mouth",), seeds=(0,), num_subjects=10,
-            clips_per_subject=1, size=96, dense_units=4, lstm_units=(4,),
-            relation_units=(4,),
+            clips_per_subject=2, size=96, dense_units=8, lstm_units=(8,),
+            relation_units=(8,),
             fit=FitConfig(epochs=1, batch_size=4, precision="float32"),
-            other_modes=("signed_lag", "amplitude_ratio"),
+            other_modes=(),
         ),
     ),
 }  # fmt: skip

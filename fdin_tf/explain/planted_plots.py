@@ -7,7 +7,13 @@ from matplotlib.lines import Line2D
 from fdin_tf.regions import REGIONS
 
 NUM_PAIRS = len(REGIONS) * (len(REGIONS) - 1) // 2
-_COLOURS = ("#0072b2", "#009e73", "#d55e00", "#999999")  # Okabe and Ito
+_COLOURS = (
+    "#0072b2",
+    "#56b4e9",
+    "#d55e00",
+    "#e69f00",
+    "#009e73",
+)  # Okabe and Ito
 
 
 def plot_planted(results, networks):

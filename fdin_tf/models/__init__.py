@@ -1,5 +1,6 @@
 """Functional models, and the frame encoders in front of them."""
 
+from fdin_tf.models.baselines import build_additive
 from fdin_tf.models.baselines import build_holistic
 from fdin_tf.models.baselines import build_image_cnn
 from fdin_tf.models.baselines import build_regional
@@ -15,6 +16,7 @@ from fdin_tf.models.vggface import build_vggface_encoder
 from fdin_tf.models.vggface_weights import load_vggface_weights
 
 __all__ = [
+    "build_additive",
     "build_contrast_encoder",
     "build_fdin",
     "build_holistic",

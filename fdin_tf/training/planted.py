@@ -140,7 +140,8 @@ def perturbation_agrees(model, data, clip_ids, pair, seed):
         Dict of `planted_rise`, the smaller rise of the two planted regions;
         `other_rise`, the largest of the other regions; `agrees`, whether the
         planted regions are the two whose replacement hurts most; and
-        `rank_correlation` (Spearman) of rise and importance over regions.
+        `rank_correlation` (Spearman) of rise and importance over regions,
+        NaN where either is the same for all.
     """
     clip_ids = list(clip_ids)
     sources = np.random.default_rng(seed).permutation(clip_ids)
@@ -160,11 +161,15 @@ def perturbation_agrees(model, data, clip_ids, pair, seed):
     for (i, j), weight in zip(pairs, importance.mean()):
         of_region[[i, j]] += weight
     others = np.delete(rise, pair)
+    # Equal values, as of a network that has learnt nothing, have no ranks.
+    is_ranked = np.ptp(rise) > 0 and np.ptp(of_region) > 0
     return {
         "planted_rise": rise[list(pair)].min(),
         "other_rise": others.max(),
         "agrees": bool(rise[list(pair)].min() > others.max()),
-        "rank_correlation": spearmanr(rise, of_region).statistic,
+        "rank_correlation": (
+            spearmanr(rise, of_region).statistic if is_ranked else np.nan
+        ),
     }
 
 
