@@ -16,7 +16,7 @@ REQUIRES = [
     "keras>=3.12",
     "numpy>=2.0",
     "pandas>=2.2",
-    "scipy>=1.13",
+    "scipy>=1.15",
     "h5py>=3.11",
     # The same `cv2` as opencv-python, without windows (and without libGL).
     "opencv-python-headless>=4.10",
