@@ -9,9 +9,8 @@ import keras
 import numpy as np
 import pandas as pd
 
-from fdin_tf.data.clips import TARGET_CLASSES
 from fdin_tf.data.clips import TARGET_UNITS
-from fdin_tf.data.pipeline import target_values
+from fdin_tf.explain.clip_errors import clip_errors
 from fdin_tf.explain.dynamics import split_at_dynamics
 from fdin_tf.explain.importance import check_importance
 from fdin_tf.explain.importance import over_clips
@@ -198,15 +197,7 @@ def perturbation_table(estimates, clips, target, important, less_important):
                 f"{', '.join(map(str, estimates.columns))}. "
                 f"Received: {name!r}"
             )
-    about = clips.set_index("clip_id").reindex(estimates.clip_id)
-    unknown = about[target].isna().to_numpy()
-    if unknown.any():
-        raise ValueError(
-            f"Expected every clip in the clip table, with its `{target}`. "
-            f"Received: clip_id={estimates.clip_id[unknown].iloc[0]!r}"
-        )
-    truth, subjects = target_values(about, target), about.subject.to_numpy()
-    errors = {name: _errors(estimates[name], truth, target) for name in rows}
+    errors, subjects = clip_errors(estimates, clips, target, rows)
 
     def p_against(name, other):
         return paired_test(errors[name], errors[other], subjects).p_value
@@ -217,7 +208,7 @@ def perturbation_table(estimates, clips, target, important, less_important):
         lines.append(
             {
                 "perturbation": name,
-                "clips": len(truth),
+                "clips": len(subjects),
                 "subjects": len(set(subjects)),
                 "error": mean,
                 "standard_error": standard_error,
@@ -273,13 +264,6 @@ def important_regions(table, num_important=1, num_less=3):
     least = [r for r in np.argsort(score, kind="stable") if r not in most]
     names = np.array(REGIONS, dtype=object)
     return tuple(names[most]), tuple(names[least[:num_less]])
-
-
-def _errors(estimate, truth, target):
-    """One error per clip: absolute, in the target's unit, or 0 or 100 %."""
-    if target in TARGET_CLASSES:
-        return 100.0 * ((estimate.to_numpy() > 0.5) != truth)
-    return np.abs(estimate.to_numpy() - truth)
 
 
 def _dynamics(encode, inputs):

@@ -1,11 +1,9 @@
 """What the error gains where the dynamics of one region are replaced."""
 
-import numpy as np
 import pandas as pd
 
-from fdin_tf.data.clips import TARGET_CLASSES
 from fdin_tf.data.clips import TARGET_UNITS
-from fdin_tf.data.pipeline import target_values
+from fdin_tf.explain.clip_errors import clip_errors
 from fdin_tf.explain.perturbation import NOT_CONTAMINATED
 from fdin_tf.regions import REGIONS
 from fdin_tf.statistics import paired_test
@@ -24,8 +22,9 @@ def region_effects(estimates, clips, target):
         DataFrame with one row per region, in the order of `REGIONS`:
         `region`; `rise`, the mean error (absolute in years, or % of wrong
         answers) under the perturbation minus that without; its
-        `standard_error`, clustered by subject; `p_value` of `paired_test`;
-        and the `unit`, `years`, `%` or nothing.
+        `standard_error`, clustered by subject; `p_value` of `paired_test`,
+        not adjusted for the nine regions; and the `unit`, `years`, `%` or
+        nothing.
 
     Raises:
         ValueError: If the estimates lack a region, or a clip has no label.
@@ -47,27 +46,12 @@ def region_effects(estimates, clips, target):
             "Expected a column of estimates for every region. Missing: "
             f"{', '.join(missing)}. Received: columns={list(estimates)}"
         )
-    about = clips.set_index("clip_id").reindex(estimates.clip_id)
-    unknown = about[target].isna().to_numpy()
-    if unknown.any():
-        raise ValueError(
-            f"Expected every clip in the clip table, with its `{target}`. "
-            f"Received: clip_id={estimates.clip_id[unknown].iloc[0]!r}"
-        )
-    truth = target_values(about, target)
-    is_class = target in TARGET_CLASSES
-
-    def errors(name):
-        estimate = estimates[name].to_numpy()
-        if is_class:
-            return 100.0 * ((estimate > 0.5) != truth)
-        return np.abs(estimate - truth)
-
+    errors, subjects = clip_errors(
+        estimates, clips, target, (NOT_CONTAMINATED, *REGIONS)
+    )
     rows = []
     for region in REGIONS:
-        test = paired_test(
-            errors(region), errors(NOT_CONTAMINATED), about.subject.to_numpy()
-        )
+        test = paired_test(errors[region], errors[NOT_CONTAMINATED], subjects)
         rows.append(
             {
                 "region": region,
