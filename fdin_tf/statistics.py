@@ -67,7 +67,9 @@ def paired_test(first, second, clusters):
 
     The columns may be absolute errors, or 1 and 0 for right and wrong
     answers: then the test is the clustered counterpart of McNemar's, about
-    the difference of two shares of right answers on the same clips.
+    the difference of two shares of right answers on the same clips. Networks
+    that gave them are taken as they are: that other subjects would agree is
+    tested, not that networks trained anew would.
 
     Args:
         first: Numbers, one per clip.

@@ -103,8 +103,9 @@ def sections_of(found, model, encoded, tables, figures, sizes):
             Section(
                 f"By {name}",
                 "Means over the clips of a group. Intervals: 95 %, bootstrap "
-                "over subjects. A face is that of the clip closest to the "
-                "mean of its group, or nobody's.",
+                "over subjects; they are about this network, another training "
+                "may differ by more. A face is that of the clip closest to "
+                "the mean of its group, or nobody's.",
                 {"Top relations by group (all in groups.csv)": _printed(top)},
                 {
                     f"Most important relations by {name}":
@@ -151,7 +152,8 @@ def _perturbation_section(found, figures):
         heading,
         "If it does, replacing the dynamics of regions in important relations "
         "harms the estimate more than replacing others (Kim and Ro, Table 1). "
-        "Standard errors and tests are clustered by subject. Three regions "
+        "Standard errors and tests are clustered by subject; the tests of the "
+        "nine single regions are not adjusted for their number. Three regions "
         "replaced at once can harm more than one, whichever they are.",
         {
             "Errors under perturbation": found.perturbation,

@@ -68,7 +68,8 @@ def _caption(table, data):
         notes.append(
             f"Difference: to {network_title(first.reference)}. * p < "
             f"{SIGNIFICANT}: paired t test clustered by subject, not adjusted "
-            "for the number of networks."
+            "for the number of networks; about the networks as trained here, "
+            "not about training them anew."
         )
     return " ".join(notes)
 
