@@ -31,6 +31,7 @@ from fdin_tf.explain import group_importance
 from fdin_tf.explain import of_group
 from fdin_tf.explain import predict_importance
 from fdin_tf.explain import relations
+from fdin_tf.explain.groups import AGE_EDGES
 from fdin_tf.explain.perturbation import important_regions
 from fdin_tf.explain.perturbation import perturbation_errors
 from fdin_tf.explain.perturbation import perturbation_table
@@ -84,7 +85,7 @@ class Config:
     landmarks_dir: Path | None = None
     num_regions: int = 3
     group_by: tuple[Literal["age", "gender", "spontaneity"], ...] | None = None
-    age_edges: tuple[int, ...] = (8, 13, 20, 37, 66)
+    age_edges: tuple[int, ...] = AGE_EDGES
     group: str | None = None
     perturb_ages: tuple[float, float] | None = None
     replace_by: str = "zeros"

@@ -90,8 +90,8 @@ def build_regional(
         ValueError: If `target` is none of the above, if `lstm_units`,
             `region_units` or `head_units` is empty, if `dropout` is outside
             [0, 1), if the maps cannot be cut into 3 x 3 regions, if
-            `neutral_frames` is no integer from 0, or if `entropy_penalty` is
-            negative.
+            `neutral_frames` is no integer from 0, if `normalize_motion` comes
+            without it, or if `entropy_penalty` is negative.
 
     Example:
 
@@ -177,8 +177,8 @@ def build_additive(
     Raises:
         ValueError: If `target` is none of the above, if `lstm_units` or
             `head_units` is empty, if `dropout` is outside [0, 1), if the
-            maps cannot be cut into 3 x 3 regions, or if `neutral_frames` is
-            no integer from 0.
+            maps cannot be cut into 3 x 3 regions, if `neutral_frames` is no
+            integer from 0, or if `normalize_motion` comes without it.
 
     Example:
 
@@ -246,8 +246,8 @@ def build_holistic(
     Raises:
         ValueError: If `target` is none of the above, if `lstm_units` or
             `head_units` is empty, if `dropout` is outside [0, 1), if the
-            shape of the maps is not known, or if `neutral_frames` is no
-            integer from 0.
+            shape of the maps is not known, if `neutral_frames` is no integer
+            from 0, or if `normalize_motion` comes without it.
 
     Example:
 
@@ -313,7 +313,8 @@ def build_image_cnn(
     Raises:
         ValueError: If `target` is none of the above, if `head_units` is
             empty, if `dropout` is outside [0, 1), if the shape of the maps
-            is not known, or if `neutral_frames` is no integer from 0.
+            is not known, if `neutral_frames` is no integer from 0, or if
+            `normalize_motion` comes without it.
 
     Example:
 
