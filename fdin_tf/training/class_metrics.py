@@ -96,36 +96,14 @@ def confusion(predictions, target):
     )
 
 
-def gender_cells(predictions, edges=AGE_EDGES, per="video"):
-    """Accuracy of gender in the cells of Dantcheva and Bremond.
-
-    Smile type x age group, as in Table 5 of Kim & Ro (ECCV 2018), pooled over
-    folds. The paper's own rows count videos; the rows that it quotes from
-    Dantcheva & Bremond (IEEE TIFS 2017) fit one decision per subject and
-    smile type.
-
-    Args:
-        predictions: See `make_decisions`.
-        edges: Edges of the age groups, see `age_group_labels`.
-        per: `video` or `subject`, see `make_decisions`.
-
-    Returns:
-        Table with one row per cell, in the paper's order, and `All` as its
-        last. The columns are `smile_type`, `age_group`, `clips`, `samples`
-        (decisions; as many as clips where they are per video), `subjects`
-        and, in %, `accuracy`, `standard_error` (clustered by subject) and
-        `balanced_accuracy`. `All` pools the decisions: per subject, one with
-        both smile types counts twice. A cell without clips has NaN; a clip
-        without age or smile type is in `All` only.
-
-    Raises:
-        ValueError: As `make_decisions`.
-    """
-    return class_cells(predictions, "gender", edges, per)
-
-
 def class_cells(predictions, target, edges=AGE_EDGES, per="video"):
     """Accuracy in cells: the other class label x age group, and `All`.
+
+    For gender these are the cells of Dantcheva and Bremond, smile type x age
+    group, as in Table 5 of Kim & Ro (ECCV 2018), pooled over folds. The
+    paper's own rows count videos; the rows that it quotes from Dantcheva &
+    Bremond (IEEE TIFS 2017) fit one decision per subject and smile type. For
+    spontaneity they are gender x age group.
 
     Args:
         predictions: See `make_decisions`.
@@ -134,8 +112,14 @@ def class_cells(predictions, target, edges=AGE_EDGES, per="video"):
         per: `video` or `subject`, see `make_decisions`.
 
     Returns:
-        For gender the table of `gender_cells`; for spontaneity the same with
-        cells of gender x age group and a first column `gender`.
+        Table with one row per cell, in the paper's order, and `All` as its
+        last. The columns are `smile_type` (for spontaneity `gender`),
+        `age_group`, `clips`, `samples` (decisions; as many as clips where
+        they are per video), `subjects` and, in %, `accuracy`,
+        `standard_error` (clustered by subject) and `balanced_accuracy`. `All`
+        pools the decisions: per subject, one with both smile types counts
+        twice. A cell without clips has NaN; a clip that lacks a label of the
+        cells is in `All` only.
 
     Raises:
         ValueError: As `make_decisions`.

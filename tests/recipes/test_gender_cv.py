@@ -8,7 +8,7 @@ import pytest
 import tyro
 
 from fdin_tf.data.uva_nemo import load_uva_nemo
-from fdin_tf.training.class_metrics import gender_cells
+from fdin_tf.training.class_metrics import class_cells
 from recipes.predict import Config as PredictConfig
 from recipes.predict import run as predict
 
@@ -66,7 +66,7 @@ def test_smoke_gives_cells_pictures_and_a_model_that_answers(
     predictions = table("predictions")
     pd.testing.assert_frame_equal(
         table("cells"),
-        gender_cells(predictions, (20, 50), "subject"),
+        class_cells(predictions, "gender", (20, 50), "subject"),
         check_dtype=False,
     )
 

@@ -15,7 +15,6 @@ from fdin_tf.training.class_metrics import check_classes
 from fdin_tf.training.class_metrics import class_cells
 from fdin_tf.training.class_metrics import class_errors
 from fdin_tf.training.class_metrics import confusion
-from fdin_tf.training.class_metrics import gender_cells
 from tests.training.class_predictions import published_predictions
 from tests.training.class_predictions import random_predictions
 from tests.training.class_predictions import table_of
@@ -135,9 +134,9 @@ def test_labels_that_no_clip_has_make_no_groups(predictions):
     bare = predictions.assign(age=np.nan, spontaneity=np.nan)
     table = class_errors(bare, "gender")
     assert set(table.grouped_by) == {"all", "gender", "fold"}
-    cells = gender_cells(bare)
+    cells = class_cells(bare, "gender")
     assert cells.clips.tolist() == [0, 0, 0, 0, 70]
-    assert gender_cells(bare, per="subject").samples.iloc[-1] == 20
+    assert class_cells(bare, "gender", per="subject").samples.iloc[-1] == 20
 
 
 def test_confusion_counts_true_by_estimated_class():
@@ -159,7 +158,7 @@ def test_confusion_keeps_a_class_that_is_not_there():
 
 def test_published_counts_give_the_published_percentages():
     """Kim & Ro, Table 5, row of the proposed method."""
-    cells = gender_cells(published_predictions())
+    cells = class_cells(published_predictions(), "gender")
     assert cells.smile_type.tolist() == [
         "spontaneous", "spontaneous", "posed", "posed", "All"
     ]  # fmt: skip
@@ -171,7 +170,7 @@ def test_published_counts_give_the_published_percentages():
 
 
 def test_cells_hold_what_a_query_for_them_finds(predictions):
-    cells = gender_cells(predictions, edges=(12, 19))
+    cells = class_cells(predictions, "gender", edges=(12, 19))
     assert len(cells) == 7
     adults = predictions.query("spontaneity == 'posed' and age > 19")
     right = (adults.estimate > 0.5) == (adults.gender == "male")
@@ -188,7 +187,7 @@ def test_cells_hold_what_a_query_for_them_finds(predictions):
 
 
 def test_a_cell_without_clips_is_empty(predictions):
-    cells = gender_cells(predictions[predictions.age > 19])
+    cells = class_cells(predictions[predictions.age > 19], "gender")
     row = row_of(cells, smile_type="posed", age_group="<=19")
     assert (row.clips, row.samples, row.subjects) == (0, 0, 0)
     assert np.isnan([row.accuracy, row.standard_error]).all()
@@ -197,7 +196,7 @@ def test_a_cell_without_clips_is_empty(predictions):
 def test_clips_without_age_or_smile_type_are_in_all_only(predictions):
     predictions.loc[:4, "age"] = np.nan
     predictions.loc[5:9, "spontaneity"] = None
-    cells = gender_cells(predictions)
+    cells = class_cells(predictions, "gender")
     assert cells.clips.tolist()[-1] == 70
     assert cells.clips[:-1].sum() == 60
 
@@ -212,14 +211,14 @@ def test_per_subject_counts_decisions_and_per_video_clips():
         estimate=[0.9, 0.3, 0.2, 0.1, 0.6],
     )
     columns = ["clips", "samples", "subjects", "accuracy"]
-    video = gender_cells(predictions)
+    video = class_cells(predictions, "gender")
     assert video[columns].values.tolist()[1:] == [
         [1, 1, 1, 0.0],  # spontaneous >19
         [2, 2, 1, 50.0],  # posed <=19
         [2, 2, 1, 50.0],  # posed >19
         [5, 5, 2, 40.0],
     ]
-    subject = gender_cells(predictions, per="subject")
+    subject = class_cells(predictions, "gender", per="subject")
     assert subject[columns].values.tolist()[1:] == [
         [1, 1, 1, 0.0],
         [2, 1, 1, 100.0],

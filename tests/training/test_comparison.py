@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_rel
 
+from fdin_tf.training.class_metrics import class_cells
 from fdin_tf.training.class_metrics import class_errors
-from fdin_tf.training.class_metrics import gender_cells
 from fdin_tf.training.comparison import NETWORK_TITLES
 from fdin_tf.training.comparison import PAPER
 from fdin_tf.training.comparison import compare_age
@@ -129,7 +129,7 @@ def test_accuracies_are_those_of_every_network_alone(by_network):
     assert table.network.tolist() == ["image_cnn", "regional", "fdin"]
     for network, predictions in by_network.items():
         row = of(table, network)
-        cells = gender_cells(predictions, edges=(12, 19))
+        cells = class_cells(predictions, "gender", edges=(12, 19))
         for cell in cells[:-1].itertuples():
             found = row[f"{cell.smile_type} {cell.age_group}"]
             assert found == pytest.approx(cell.accuracy, nan_ok=True)
@@ -158,7 +158,8 @@ def test_a_difference_of_accuracies_is_in_percentage_points():
 
 def test_per_subject_the_decisions_are_compared(by_network):
     table = compare_class(by_network, "gender", per="subject")
-    alone = gender_cells(by_network["regional"], per="subject").iloc[-1]
+    cells = class_cells(by_network["regional"], "gender", per="subject")
+    alone = cells.iloc[-1]
     row = of(table, "regional")
     assert row.clips == 70
     assert row.samples == alone.samples < 70
