@@ -41,8 +41,8 @@ from fdin_tf.version import __version__
 _NEUTRAL_FRAMES = 3
 _COMPONENTS = 2
 _SHARPENED = "fdin_sharpened"
-_MAIN = ("fdin", "regional", "holistic")  # trained on every pair and seed
-_FURTHER = (_SHARPENED, "additive")  # on some pairs, with the first seed
+# Tuned one by one; the sharpened and the additive network follow FDIN.
+_TUNED_NETWORKS = ("fdin", "regional", "holistic")
 # What is asked for decides which networks are trained, not what each learns.
 _ASKED = ("pairs", "seeds", "other_modes", "other_pairs", "tune")
 
@@ -80,9 +80,8 @@ class PlantedConfig:
             of clips of its own.
         other_modes: Further targets: `signed_lag`, which a sum over regions
             equals too, and `amplitude_ratio`, which is harder.
-        other_pairs: The other targets, FDIN with sharpened importance and the
-            additive network are tried on so many of the pairs, with the first
-            seed.
+        other_pairs: The other targets, and the additive network, are tried on
+            so many of the pairs, with the first seed.
         num_subjects: Drawn people in a set.
         clips_per_subject: Clips of each.
         size: Side of the drawn frames, pixels.
@@ -192,21 +191,24 @@ def _jobs(config):
                 f"Received: other_modes={config.other_modes}"
             )
     absolute, *_ = TARGET_MODES
-    jobs = []
-    for seed, pair in itertools.product(config.seeds, pairs):
-        for network in _MAIN:
-            tried = GRID if config.tune else (TUNED[network],)
-            jobs += [_Job(seed, pair, absolute, network, s) for s in tried]
-        if not config.tune:
-            control = TUNED["fdin"]
-            jobs.append(_Job(seed, pair, absolute, "fdin", control, True))
-    seed, some_pairs = config.seeds[0], pairs[: config.other_pairs]
+    everywhere = list(itertools.product(config.seeds, pairs))
     if config.tune:
-        return jobs
-    for pair, network in itertools.product(some_pairs, _FURTHER):
-        jobs.append(_Job(seed, pair, absolute, network, TUNED[network]))
+        return [
+            _Job(seed, pair, absolute, network, settings)
+            for seed, pair in everywhere
+            for network in _TUNED_NETWORKS
+            for settings in GRID
+        ]
+    jobs = []
+    for seed, pair in everywhere:
+        for network in (*_TUNED_NETWORKS, _SHARPENED):
+            jobs.append(_Job(seed, pair, absolute, network, TUNED[network]))
+        jobs.append(_Job(seed, pair, absolute, "fdin", TUNED["fdin"], True))
+    seed, some_pairs = config.seeds[0], pairs[: config.other_pairs]
+    for pair in some_pairs:
+        jobs.append(_Job(seed, pair, absolute, "additive", TUNED["additive"]))
     for mode, pair, network in itertools.product(
-        config.other_modes, some_pairs, (*_MAIN, "additive")
+        config.other_modes, some_pairs, _TUNED_NETWORKS
     ):
         jobs.append(_Job(seed, pair, mode, network, TUNED[network]))
     return jobs
