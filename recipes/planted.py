@@ -15,7 +15,6 @@ control with shuffled targets. An interrupted run continues with the same
 command.
 """
 
-from fdin_tf.training.fit import FitConfig
 from fdin_tf.training.planted_benchmark import PlantedConfig
 from fdin_tf.training.planted_benchmark import run_planted
 from recipes.cli import config_from_presets
@@ -42,8 +41,7 @@ PRESETS = {
             pairs=("nose-mouth",), seeds=(0,), num_subjects=10,
             clips_per_subject=2, size=96, dense_units=8, lstm_units=(8,),
             relation_units=(8,),
-            fit=FitConfig(epochs=1, batch_size=4, precision="float32"),
-            other_modes=(),
+            epochs=1, batch_size=4, other_modes=(),
         ),
     ),
 }  # fmt: skip

@@ -16,6 +16,7 @@ from fdin_tf.explain.perturbation import important_regions
 from fdin_tf.explain.perturbation import perturb
 from fdin_tf.explain.perturbation import perturbation_errors
 from fdin_tf.explain.perturbation import perturbation_table
+from fdin_tf.explain.perturbation import region_importance
 from fdin_tf.explain.perturbation import replace_dynamics
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "perturbation_table",
     "predict_importance",
     "rank_relations",
+    "region_importance",
     "relation_importance",
     "relation_name",
     "relations",

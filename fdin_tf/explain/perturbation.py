@@ -223,6 +223,34 @@ def perturbation_table(estimates, clips, target, important, less_important):
     return pd.DataFrame(lines)
 
 
+def region_importance(table):
+    """Of each region, the importance of all pairs that hold it.
+
+    Args:
+        table: DataFrame as of `importance_table`.
+
+    Returns:
+        Series by region name, averaged over the clips; the nine values sum
+        to 2, as each pair holds two regions.
+
+    Raises:
+        ValueError: If the table is not one of importance.
+
+    Example:
+
+    >>> from fdin_tf.explain.importance import importance_table
+    >>> table = importance_table(np.eye(36)[[-1]], ["a"])  # mouth-right_mouth
+    >>> region_importance(table)[["nose", "mouth"]].tolist()
+    [0.0, 1.0]
+    """
+    check_importance(table)
+    pairs = region_pairs(len(REGIONS))
+    holds = np.array(
+        [[r in pair for pair in pairs] for r in range(len(REGIONS))]
+    )
+    return pd.Series(holds @ table.mean().to_numpy(), index=list(REGIONS))
+
+
 def important_regions(table, num_important=1, num_less=3):
     """The regions that take part in the most, and least, important relations.
 
@@ -250,16 +278,13 @@ def important_regions(table, num_important=1, num_less=3):
     >>> important_regions(table, num_important=2, num_less=1)
     (('mouth', 'right_mouth'), ('left_eye',))
     """
-    check_importance(table)
     if min(num_important, num_less) < 1 or num_important + num_less > 9:
         raise ValueError(
             "Expected at least one important and one less important region, "
             f"nine at most together. Received: num_important={num_important}, "
             f"num_less={num_less}"
         )
-    pairs = region_pairs(len(REGIONS))
-    holds = np.array([[r in pair for pair in pairs] for r in range(9)])
-    score = (holds @ table.mean().to_numpy()).round(12)
+    score = region_importance(table).to_numpy().round(12)
     most = np.argsort(-score, kind="stable")[:num_important]
     least = [r for r in np.argsort(score, kind="stable") if r not in most]
     names = np.array(REGIONS, dtype=object)

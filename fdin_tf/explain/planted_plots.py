@@ -4,16 +4,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from fdin_tf.explain.face_drawing import COLOURS
 from fdin_tf.regions import REGIONS
 
 NUM_PAIRS = len(REGIONS) * (len(REGIONS) - 1) // 2
-_COLOURS = (
-    "#0072b2",
-    "#56b4e9",
-    "#d55e00",
-    "#e69f00",
-    "#009e73",
-)  # Okabe and Ito
 
 
 def plot_planted(results, networks):
@@ -36,7 +30,7 @@ def plot_planted(results, networks):
     weights, errors = figure.subplots(1, 2, sharey=True)
     marks = []
     for number, (network, title) in enumerate(networks.items()):
-        colour = _COLOURS[number % len(_COLOURS)]
+        colour = COLOURS[number % len(COLOURS)]
         of_network = rows[rows.network == network]
         shift = 0.16 * (number - (len(networks) - 1) / 2)
         places = of_network.pair.map(pairs.index) + shift

@@ -7,7 +7,6 @@ has to name. One rendered set serves every pair, as only the targets differ.
 """
 
 import dataclasses
-import itertools
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -21,6 +20,7 @@ from fdin_tf.data.synthetic import planted_target
 from fdin_tf.explain.importance import predict_importance
 from fdin_tf.explain.importance import relation_name
 from fdin_tf.explain.perturbation import perturbation_errors
+from fdin_tf.explain.perturbation import region_importance
 from fdin_tf.explain.region_effects import region_effects
 from fdin_tf.regions import REGIONS
 from fdin_tf.training.cross_validate import predict_clips
@@ -144,22 +144,20 @@ def perturbation_agrees(model, data, clip_ids, pair, seed):
         NaN where either is the same for all.
     """
     clip_ids = list(clip_ids)
-    sources = np.random.default_rng(seed).permutation(clip_ids)
+    order = np.random.default_rng(seed).permutation(clip_ids)
+    next_clip = dict(zip(order, np.roll(order, 1)))
     estimates = perturbation_errors(
         model,
         data,
         clip_ids,
         "planted",
         {region: (region,) for region in REGIONS},
-        source_ids=sources,
+        source_ids=[next_clip[clip_id] for clip_id in clip_ids],
         batch_size=64,
     )
     rise = region_effects(estimates, data.clips, "planted").rise.to_numpy()
     importance = predict_importance(model, data, clip_ids, batch_size=64)
-    pairs = itertools.combinations(range(len(REGIONS)), 2)
-    of_region = np.zeros(len(REGIONS))
-    for (i, j), weight in zip(pairs, importance.mean()):
-        of_region[[i, j]] += weight
+    of_region = region_importance(importance).to_numpy()
     others = np.delete(rise, pair)
     # Equal values, as of a network that has learnt nothing, have no ranks.
     is_ranked = np.ptp(rise) > 0 and np.ptp(of_region) > 0
@@ -181,7 +179,8 @@ def summarize(results):
             `pair`, `seed` and what the functions above return.
 
     Returns:
-        DataFrame with `mode`, `network`, `runs`, medians `r2`, `mae`,
+        DataFrame with `mode`, `network`, `runs`, `sets` (the pairs of a seed
+        share its clips, split and seed of the weights), medians `r2`, `mae`,
         `weight` and `margin`, `lowest_r2`, `mean_rank`, and the shares
         `ranked_first` and `perturbation_agrees` in %.
     """
@@ -192,6 +191,7 @@ def summarize(results):
 
     return groups.agg(
         runs=("seed", "size"),
+        sets=("seed", "nunique"),
         r2=("r2", "median"),
         lowest_r2=("r2", "min"),
         mae=("mae", "median"),
@@ -204,12 +204,6 @@ def summarize(results):
         margin=("margin", "median"),
         perturbation_agrees=("agrees", lambda x: percent(x.astype(float))),
     ).reset_index()
-
-
-def _split(subjects, share, seed):
-    """Row numbers of the larger and the smaller part, by subjects."""
-    splitter = GroupShuffleSplit(1, test_size=share, random_state=seed)
-    return next(splitter.split(subjects, groups=subjects))
 
 
 def parse_pair(words):
@@ -230,3 +224,9 @@ def parse_pair(words):
             f"left_mouth, of {', '.join(REGIONS)}. Received: pair={words!r}"
         )
     return tuple(sorted(REGIONS.index(name) for name in names))
+
+
+def _split(subjects, share, seed):
+    """Row numbers of the larger and the smaller part, by subjects."""
+    splitter = GroupShuffleSplit(1, test_size=share, random_state=seed)
+    return next(splitter.split(subjects, groups=subjects))

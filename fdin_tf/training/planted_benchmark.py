@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import shutil
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import keras
@@ -21,52 +22,32 @@ from fdin_tf.data.synthetic.truth import GENERATOR_VERSION
 from fdin_tf.data.uva_nemo import load_uva_nemo
 from fdin_tf.explain.importance import relation_name
 from fdin_tf.faces import FaceConfig
-from fdin_tf.models import build_additive
 from fdin_tf.models import build_contrast_encoder
-from fdin_tf.models import build_fdin
-from fdin_tf.models import build_holistic
-from fdin_tf.models import build_regional
 from fdin_tf.models import fit_motion
 from fdin_tf.progress import console
 from fdin_tf.progress import progress_bar
 from fdin_tf.training import planted
 from fdin_tf.training.fit import FitConfig
 from fdin_tf.training.fit import fit
-from fdin_tf.training.planted_report import NETWORKS
+from fdin_tf.training.planted_networks import GRID
+from fdin_tf.training.planted_networks import NEUTRAL_FRAMES
+from fdin_tf.training.planted_networks import SHARPENED
+from fdin_tf.training.planted_networks import TITLES
+from fdin_tf.training.planted_networks import TUNED
+from fdin_tf.training.planted_networks import TUNED_NETWORKS
+from fdin_tf.training.planted_networks import Settings
+from fdin_tf.training.planted_networks import build_planted
 from fdin_tf.training.planted_report import report_planted
+from fdin_tf.training.precision import choose_precision
 from fdin_tf.training.precision import precision_policy
 from fdin_tf.training.tracking import Tracker
 from fdin_tf.version import __version__
 
-_NEUTRAL_FRAMES = 3
 _COMPONENTS = 2
-_SHARPENED = "fdin_sharpened"
-# Tuned one by one; the sharpened and the additive network follow FDIN.
-_TUNED_NETWORKS = ("fdin", "regional", "holistic")
+_NUM_FRAMES = 24
 # What is asked for decides which networks are trained, not what each learns.
 _ASKED = ("pairs", "seeds", "other_modes", "other_pairs", "tune")
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """What is tuned alike for every network.
-
-    Attributes:
-        learning_rate: Learning rate of the first epoch.
-        head_units: Units of the layers behind the aggregation.
-    """
-
-    learning_rate: float = 3e-3
-    head_units: tuple[int, ...] = (64,)
-
-
-#: What the preset `tune` tries, and what it chose.
-GRID = tuple(
-    Settings(learning_rate, head_units)
-    for head_units in ((64,), (128, 64))
-    for learning_rate in (1.5e-3, 3e-3, 6e-3)
-)
-TUNED = dict.fromkeys(NETWORKS, Settings())
+_PACKAGES = ("tensorflow", "keras", "numpy", "opencv-python-headless")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,8 +61,9 @@ class PlantedConfig:
             of clips of its own.
         other_modes: Further targets: `signed_lag`, which a sum over regions
             equals too, and `amplitude_ratio`, which is harder.
-        other_pairs: The other targets, and the additive network, are tried on
-            so many of the pairs, with the first seed.
+        other_pairs: The other targets, FDIN with sharpened importance and the
+            additive network are tried on so many of the pairs, with the first
+            seed.
         num_subjects: Drawn people in a set.
         clips_per_subject: Clips of each.
         size: Side of the drawn frames, pixels.
@@ -90,7 +72,10 @@ class PlantedConfig:
         relation_units: Units of the relation layers (of the regional
             network's layers on each region).
         entropy_penalty: Of the network whose importance is sharpened.
-        fit: Training; the learning rate is the network's own.
+        epochs: Epochs of every training; the best is chosen on validation.
+        batch_size: Clips per step.
+        precision: `auto` (by the hardware), `float32`, `mixed_bfloat16` or
+            `mixed_float16`.
         tune: Train every network with every setting of the grid and report
             the validation clips' R2, instead of the benchmark.
         output_dir: Folder for tables and pictures.
@@ -117,9 +102,9 @@ class PlantedConfig:
     lstm_units: tuple[int, ...] = (32, 32)
     relation_units: tuple[int, ...] = (128, 128)
     entropy_penalty: float = 0.01
-    fit: FitConfig = FitConfig(
-        epochs=40, batch_size=32, patience=40, precision="float32"
-    )
+    epochs: int = 40
+    batch_size: int = 32
+    precision: str = "float32"
     tune: bool = False
     output_dir: Path = Path("results/planted")
     cache_dir: Path | None = None
@@ -142,7 +127,7 @@ class _Job:
         control = ", shuffled targets" if self.is_control else ""
         return (
             f"{relation_name(self.pair)} {self.mode} seed {self.seed}: "
-            f"{NETWORKS[self.network]}{control}"
+            f"{TITLES[self.network]}{control}"
         )
 
 
@@ -161,12 +146,22 @@ def run_planted(config):
     """
     cache_dir = Path(config.cache_dir or default_cache_dir())
     jobs = _jobs(config)
+    config = dataclasses.replace(
+        config, precision=choose_precision(config.precision, cache_dir)
+    )
     settings, places = _settings(config)
-    facts = {"fdin-tf": __version__, "generator": GENERATOR_VERSION}
+    facts = {
+        "encoder": f"contrast and {_COMPONENTS} motion components",
+        "generator": GENERATOR_VERSION,
+        "fdin-tf": __version__,
+        **{package: version(package) for package in _PACKAGES},
+    }
     decisive = {k: v for k, v in settings.items() if k not in _ASKED}
-    digest = settings_digest(decisive, facts)[:12]
+    digest = settings_digest(decisive, facts, NEUTRAL_FRAMES)[:12]
     run_dir = cache_dir / "runs" / f"planted-{digest}"
-    tracker = Tracker("planted", run_dir, settings, {**places, **facts})
+    # Other questions are other runs, which share what was trained.
+    asked = run_dir / f"asked-{settings_digest(settings)[:12]}"
+    tracker = Tracker("planted", asked, settings, {**places, **facts})
     if config.restart:
         tracker.forget()
         shutil.rmtree(run_dir, ignore_errors=True)
@@ -196,19 +191,19 @@ def _jobs(config):
         return [
             _Job(seed, pair, absolute, network, settings)
             for seed, pair in everywhere
-            for network in _TUNED_NETWORKS
+            for network in TUNED_NETWORKS
             for settings in GRID
         ]
     jobs = []
     for seed, pair in everywhere:
-        for network in (*_TUNED_NETWORKS, _SHARPENED):
+        for network in TUNED_NETWORKS:
             jobs.append(_Job(seed, pair, absolute, network, TUNED[network]))
         jobs.append(_Job(seed, pair, absolute, "fdin", TUNED["fdin"], True))
     seed, some_pairs = config.seeds[0], pairs[: config.other_pairs]
-    for pair in some_pairs:
-        jobs.append(_Job(seed, pair, absolute, "additive", TUNED["additive"]))
+    for pair, network in itertools.product(some_pairs, (SHARPENED, "additive")):
+        jobs.append(_Job(seed, pair, absolute, network, TUNED[network]))
     for mode, pair, network in itertools.product(
-        config.other_modes, some_pairs, _TUNED_NETWORKS
+        config.other_modes, some_pairs, TUNED_NETWORKS
     ):
         jobs.append(_Job(seed, pair, mode, network, TUNED[network]))
     return jobs
@@ -244,7 +239,7 @@ def _planted_clips(config, seed, cache_dir):
         seed=seed,
         num_subjects=config.num_subjects,
         clips_per_subject=config.clips_per_subject,
-        num_frames=24,
+        num_frames=_NUM_FRAMES,
         size=config.size,
     )
     name = f"planted-{settings_digest(dataclasses.asdict(drawn))[:8]}"
@@ -257,7 +252,7 @@ def _planted_clips(config, seed, cache_dir):
     return planted.prepare_planted(
         encoded,
         root,
-        lambda clips: fit_motion(clips, _COMPONENTS, _NEUTRAL_FRAMES),
+        lambda clips: fit_motion(clips, _COMPONENTS, NEUTRAL_FRAMES),
         seed,
     )
 
@@ -267,17 +262,23 @@ def _train(config, job, clips, bar):
     began = time.monotonic()
     data = clips.plant(job.pair, job.mode, job.seed if job.is_control else None)
     keras.utils.set_random_seed(job.seed)
-    with precision_policy(config.fit.precision):
-        model = _build(config, job, data.shape)
-    task = bar.add_task(f"  {job.label}", total=config.fit.epochs, note="")
+    with precision_policy(config.precision):
+        model = build_planted(
+            job.network, job.settings, job.mode, config, data.shape
+        )
+    task = bar.add_task(f"  {job.label}", total=config.epochs, note="")
     fit(
         model,
         data,
         clips.train,
         clips.valid,
         "planted",
-        dataclasses.replace(
-            config.fit, learning_rate=job.settings.learning_rate
+        FitConfig(
+            epochs=config.epochs,
+            batch_size=config.batch_size,
+            learning_rate=job.settings.learning_rate,
+            patience=config.epochs,
+            precision=config.precision,
         ),
         seed=job.seed,
         on_epoch=lambda epoch, _: bar.update(task, completed=epoch),
@@ -288,45 +289,19 @@ def _train(config, job, clips, bar):
         "pair": relation_name(job.pair),
         "mode": "shuffled" if job.is_control else job.mode,
         "network": job.network,
-        **dataclasses.asdict(job.settings),
+        "learning_rate": job.settings.learning_rate,
+        "head_units": list(job.settings.head_units),
         "clips": len(data.clips),
         "valid_r2": planted.estimate_errors(model, data, clips.valid)["r2"],
     }
     if not config.tune:  # the test clips are for the benchmark alone
         row |= planted.estimate_errors(model, data, clips.test)
-        if job.network in ("fdin", _SHARPENED):
+        if job.network in ("fdin", SHARPENED):
             row |= planted.planted_rank(model, data, clips.test, job.pair)
             row |= planted.perturbation_agrees(
                 model, data, clips.test, job.pair, job.seed
             )
     return {**row, "seconds": time.monotonic() - began}
-
-
-def _build(config, job, feature_shape):
-    """The network of a job; all see motion in the same way."""
-    common = {
-        "target": "planted",
-        "dense_units": config.dense_units,
-        "lstm_units": config.lstm_units,
-        "head_units": job.settings.head_units,
-        "dropout": 0.0,
-        "feature_shape": feature_shape,
-        "neutral_frames": _NEUTRAL_FRAMES,
-        # A ratio of amplitudes is read from the size of the motion.
-        "normalize_motion": job.mode != "amplitude_ratio",
-    }
-    if job.network == "holistic":
-        return build_holistic(**common)
-    if job.network == "additive":
-        return build_additive(**common)
-    if job.network == "regional":
-        return build_regional(**common, region_units=config.relation_units)
-    penalty = config.entropy_penalty if job.network == _SHARPENED else 0.0
-    return build_fdin(
-        **common,
-        relation_units=config.relation_units,
-        entropy_penalty=penalty,
-    )
 
 
 def _settings(config):

@@ -9,15 +9,7 @@ from fdin_tf.explain.planted_plots import plot_planted
 from fdin_tf.explain.plots import save_figure
 from fdin_tf.progress import console
 from fdin_tf.training.planted import summarize
-
-#: Titles of the networks, in the order of the tables.
-NETWORKS = {
-    "fdin": "FDIN",
-    "fdin_sharpened": "FDIN, sharpened",
-    "regional": "Regional importance",
-    "additive": "Additive reader",
-    "holistic": "Holistic dynamics",
-}
+from fdin_tf.training.planted_networks import TITLES
 
 
 def report_planted(results, config, tracker):
@@ -34,7 +26,7 @@ def report_planted(results, config, tracker):
     else:
         tables = {"networks": results, "summary": summarize(results)}
         _print_summary(tables["summary"])
-        figure = plot_planted(results, NETWORKS)
+        figure = plot_planted(results, TITLES)
         save_figure(figure, config.output_dir / "planted")
         tracker.log_figure(figure, "planted")
     for name, table in tables.items():
@@ -54,14 +46,15 @@ def report_planted(results, config, tracker):
 def _print_summary(summary):
     table = Table(
         title="Planted relations: what the networks found",
-        caption="Medians over pairs and seeds; first: share of runs whose "
-        "planted pair has rank 1 of 36 (chance: mean rank 18.5); agrees: "
+        caption="Medians over pairs and sets of clips; first: share of runs "
+        "whose planted pair has rank 1 of 36 (chance: mean rank 18.5); agrees: "
         "share of runs in which perturbing the two planted regions hurts "
-        "most. Drawn faces; errors in frames.",
+        "most. The pairs of a set share its clips and split. Drawn faces; "
+        "errors in frames, those of the amplitude ratio without unit.",
     )
-    table.add_column("")
-    for name in ("runs", "R2", "lowest", "MAE", "first", "rank", "weight",
-                 "agrees"):  # fmt: skip
+    table.add_column("", no_wrap=True)
+    for name in ("runs", "R2", "lowest", "MAE", "first", "rank",
+                 "weight", "agrees"):  # fmt: skip
         table.add_column(name, justify="right", no_wrap=True)
 
     def number(value, form):
@@ -72,7 +65,7 @@ def _print_summary(summary):
         table.add_row(f"[bold]{mode.replace('_', ' ')}")
         for row in rows.itertuples():
             table.add_row(
-                NETWORKS[row.network],
+                TITLES[row.network],
                 str(row.runs),
                 number(row.r2, "{:.2f}"),
                 number(row.lowest_r2, "{:.2f}"),
@@ -87,14 +80,14 @@ def _print_summary(summary):
 
 def _print_tuning(results):
     table = Table(
-        title="Validation R2 by setting",
-        caption="Every network is tried with the same settings.",
+        title="Tuning: R2 on the validation clips",
+        caption="Each of these networks is tried with the same settings.",
     )
     for name in ("network", "head", "learning rate", "R2", "seconds"):
         table.add_column(name)
     for row in results.itertuples():
         table.add_row(
-            NETWORKS[row.network],
+            TITLES[row.network],
             " ".join(map(str, row.head_units)),
             f"{row.learning_rate:g}",
             f"{row.valid_r2:.3f}",

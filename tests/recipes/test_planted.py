@@ -1,5 +1,6 @@
 """recipes.planted: from drawing to the table, continued, and its mistakes."""
 
+import mlflow
 import pandas as pd
 import pytest
 
@@ -27,10 +28,10 @@ def test_smoke_trains_reports_and_continues(
 ):
     results = planted("smoke")
     assert list(results.network) == [
-        "fdin", "regional", "holistic", "fdin_sharpened", "fdin", "additive",
+        "fdin", "regional", "holistic", "fdin", "fdin_sharpened", "additive",
     ]  # fmt: skip
     assert list(results["mode"]) == [
-        *["absolute_lag"] * 4, "shuffled", "absolute_lag",
+        *["absolute_lag"] * 3, "shuffled", *["absolute_lag"] * 2,
     ]  # fmt: skip
     assert set(results.pair) == {"nose-mouth"}
     assert results["rank"].notna().tolist() == [
@@ -60,6 +61,13 @@ def test_smoke_trains_reports_and_continues(
         rtol=1e-4,
     )
 
+    # Another question takes what is trained, and is a run of its own.
+    planted("smoke", "--other-pairs", 0)
+    assert "R2" not in capsys.readouterr().err
+    runs = mlflow.search_runs(experiment_names=["planted"])
+    assert set(runs["params.other_pairs"]) == {"0", "2"}
+    assert (runs.status == "FINISHED").all()
+
 
 @pytest.mark.parametrize(
     ("words", "message"),
@@ -67,6 +75,7 @@ def test_smoke_trains_reports_and_continues(
         (("--pairs", "nose-chin"), "pair='nose-chin'"),
         (("--other-modes", "synchrony"), "other_modes=('synchrony',)"),
         (("--num-subjects", "0"), "num_subjects"),
+        (("--precision", "float8"), "precision='float8'"),
     ],
 )
 def test_mistakes_are_one_line_and_code_2(planted, capsys, words, message):

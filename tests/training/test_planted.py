@@ -178,7 +178,7 @@ def test_the_summary_counts_by_mode_and_network():
                  "margin", "agrees"],
     )  # fmt: skip
     fdin, holistic = summarize(results).to_dict("records")
-    assert fdin["runs"] == 3
+    assert (fdin["runs"], fdin["sets"]) == (3, 3)
     assert (fdin["r2"], fdin["lowest_r2"], fdin["mae"]) == (0.8, 0.6, 2.0)
     assert fdin["ranked_first"] == pytest.approx(200 / 3)
     assert fdin["mean_rank"] == pytest.approx(5 / 3)
