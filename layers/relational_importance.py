@@ -34,6 +34,8 @@ class RelationalImportance(keras.layers.Layer):
         kernel_regularizer: Optional regularizer of the weights `W`.
         entropy_penalty: Weight of the importance's entropy in the loss, 0 or
             more. 0, the default, is the published layer.
+        entropy_delay: Training steps before the penalty sets in; too early,
+            it settles on a pair before anything is learnt.
         **kwargs: Base layer arguments, such as `name` and `dtype`.
 
     Call arguments:
@@ -44,9 +46,10 @@ class RelationalImportance(keras.layers.Layer):
         Float32 tensor of shape `(batch, pairs)`. No unit; each row sums to 1.
 
     Raises:
-        ValueError: If `entropy_penalty` is negative or not finite, if the
-            input has not rank 3, if `pairs` or `features` is unknown, or if
-            either differs from the shape at build time.
+        ValueError: If `entropy_penalty` is negative or not finite, if
+            `entropy_delay` is no integer from 0, if the input has not rank 3,
+            if `pairs` or `features` is unknown, or if either differs from the
+            shape at build time.
 
     Example:
 
@@ -65,6 +68,7 @@ class RelationalImportance(keras.layers.Layer):
         bias_initializer="zeros",
         kernel_regularizer=None,
         entropy_penalty=0.0,
+        entropy_delay=0,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -73,10 +77,16 @@ class RelationalImportance(keras.layers.Layer):
                 "`entropy_penalty` must be a finite number, 0 or more. "
                 f"Received: entropy_penalty={entropy_penalty}"
             )
+        if not isinstance(entropy_delay, int) or entropy_delay < 0:
+            raise ValueError(
+                "`entropy_delay` must be a number of steps, 0 or more. "
+                f"Received: entropy_delay={entropy_delay}"
+            )
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.entropy_penalty = entropy_penalty
+        self.entropy_delay = entropy_delay
         self.input_spec = keras.layers.InputSpec(ndim=3)
 
     def build(self, input_shape):
@@ -97,11 +107,19 @@ class RelationalImportance(keras.layers.Layer):
         self.bias = self.add_weight(
             name="bias", shape=(pairs,), initializer=self.bias_initializer
         )
+        if self.entropy_delay:
+            self.steps = self.add_weight(
+                name="steps",
+                shape=(),
+                dtype="int32",
+                initializer="zeros",
+                trainable=False,
+            )
         self.input_spec = keras.layers.InputSpec(
             ndim=3, axes={1: pairs, 2: features}
         )
 
-    def call(self, relations):
+    def call(self, relations, training=False):
         scores = ops.einsum("bpf,fp->bp", relations, self.kernel) + self.bias
         # Half precision would let the row sums drift by a thousandth.
         scores = ops.cast(scores, "float32")
@@ -110,13 +128,22 @@ class RelationalImportance(keras.layers.Layer):
             # The logarithm of the scores is finite where a lambda is 0.
             logs = ops.log_softmax(scores, axis=-1)
             entropy = -ops.sum(importance * logs, axis=-1)
-            self.add_loss(self.entropy_penalty * ops.mean(entropy))
+            self.add_loss(self._penalty(training) * ops.mean(entropy))
         return importance
+
+    def _penalty(self, training):
+        """The penalty's weight in this step, which is counted."""
+        if not self.entropy_delay:
+            return self.entropy_penalty
+        has_begun = ops.cast(self.steps >= self.entropy_delay, "float32")
+        if training:
+            self.steps.assign(self.steps + 1)
+        return self.entropy_penalty * has_begun
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape[:-1])
 
-    def compute_output_spec(self, relations):
+    def compute_output_spec(self, relations, training=False):
         shape = self.compute_output_shape(relations.shape)
         return keras.KerasTensor(shape, dtype="float32")
 
@@ -133,4 +160,5 @@ class RelationalImportance(keras.layers.Layer):
                 self.kernel_regularizer
             ),
             "entropy_penalty": self.entropy_penalty,
+            "entropy_delay": self.entropy_delay,
         }

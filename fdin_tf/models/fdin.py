@@ -43,6 +43,7 @@ def build_fdin(
     neutral_frames=0,
     normalize_motion=False,
     entropy_penalty=0.0,
+    entropy_delay=0,
 ):
     """Builds the network of figure 1 of the paper; the defaults are its sizes.
 
@@ -101,6 +102,7 @@ def build_fdin(
             `neutral_frames`.
         entropy_penalty: Weight in the loss of the entropy of the importance,
             in nats, averaged over the batch (see `RelationalImportance`).
+        entropy_delay: Training steps before that penalty sets in.
 
     Returns:
         Functional `keras.Model`. It takes a dict of `"features"`, float
@@ -165,7 +167,9 @@ def build_fdin(
     )
     if use_importance:
         importance = RelationalImportance(
-            entropy_penalty=entropy_penalty, name="importance"
+            entropy_penalty=entropy_penalty,
+            entropy_delay=entropy_delay,
+            name="importance",
         )(relations)
         aggregate = keras.layers.Dot(axes=(1, 1), name="aggregate")(
             [importance, relations]

@@ -15,6 +15,7 @@ from fdin_tf.data.cache import read_json
 from fdin_tf.data.cache import settings_digest
 from fdin_tf.data.cache import write_json
 from fdin_tf.data.encode import encode_clips
+from fdin_tf.data.pipeline import batches_per_epoch
 from fdin_tf.data.sources import embedded_clips
 from fdin_tf.data.synthetic import TARGET_MODES
 from fdin_tf.data.synthetic import SyntheticConfig
@@ -71,7 +72,8 @@ class PlantedConfig:
         lstm_units: Units of every LSTM.
         relation_units: Units of the relation layers (of the regional
             network's layers on each region).
-        entropy_penalty: Of the network whose importance is sharpened.
+        entropy_penalty: Of the network whose importance is sharpened, in the
+            second half of its training.
         epochs: Epochs of every training; the best is chosen on validation.
         batch_size: Clips per step.
         precision: `auto` (by the hardware), `float32`, `mixed_bfloat16` or
@@ -101,7 +103,7 @@ class PlantedConfig:
     dense_units: int = 32
     lstm_units: tuple[int, ...] = (32, 32)
     relation_units: tuple[int, ...] = (128, 128)
-    entropy_penalty: float = 0.01
+    entropy_penalty: float = 0.02
     epochs: int = 40
     batch_size: int = 32
     precision: str = "float32"
@@ -264,7 +266,13 @@ def _train(config, job, clips, bar):
     keras.utils.set_random_seed(job.seed)
     with precision_policy(config.precision):
         model = build_planted(
-            job.network, job.settings, job.mode, config, data.shape
+            job.network,
+            job.settings,
+            job.mode,
+            config,
+            data.shape,
+            num_steps=config.epochs
+            * batches_per_epoch(data, clips.train, config.batch_size),
         )
     task = bar.add_task(f"  {job.label}", total=config.epochs, note="")
     fit(

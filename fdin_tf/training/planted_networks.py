@@ -45,7 +45,7 @@ GRID = tuple(
 TUNED = dict.fromkeys(TITLES, Settings())
 
 
-def build_planted(network, settings, mode, config, feature_shape):
+def build_planted(network, settings, mode, config, feature_shape, num_steps):
     """Builds a network of the benchmark; all see motion in the same way.
 
     Args:
@@ -54,6 +54,7 @@ def build_planted(network, settings, mode, config, feature_shape):
         mode: What is planted, see `planted_target`.
         config: `PlantedConfig`, for the other sizes.
         feature_shape: Shape `(h, w, c)` of one encoded frame.
+        num_steps: Training steps; in the second half importance is sharpened.
 
     Returns:
         An untrained Keras model on features with the target `planted`.
@@ -75,9 +76,7 @@ def build_planted(network, settings, mode, config, feature_shape):
         return build_additive(**common)
     if network == "regional":
         return build_regional(**common, region_units=config.relation_units)
-    penalty = config.entropy_penalty if network == SHARPENED else 0.0
-    return build_fdin(
-        **common,
-        relation_units=config.relation_units,
-        entropy_penalty=penalty,
-    )
+    if network == SHARPENED:
+        common["entropy_penalty"] = config.entropy_penalty
+        common["entropy_delay"] = num_steps // 2
+    return build_fdin(**common, relation_units=config.relation_units)

@@ -25,7 +25,11 @@ def reference_importance(relations, kernel, bias):
 
 
 @pytest.mark.parametrize(
-    "init_kwargs", [{"kernel_regularizer": "l2"}, {"entropy_penalty": 0.5}]
+    "init_kwargs",
+    [
+        {"kernel_regularizer": "l2"},
+        {"entropy_penalty": 0.5},
+    ],
 )
 def test_layer_contract(tmp_path, init_kwargs):
     check_layer(
@@ -183,3 +187,38 @@ def test_penalty_must_be_finite_and_not_negative(penalty):
         ValueError, match=r"`entropy_penalty` must be .*Received: entropy_pen"
     ):
         RelationalImportance(entropy_penalty=penalty)
+
+
+def test_penalty_sets_in_after_its_delay(relations, tmp_path):
+    layer = RelationalImportance(entropy_penalty=0.7, entropy_delay=2)
+    penalties = []
+    for _ in range(4):
+        importance = layer(relations, training=True)
+        penalties.append(float(layer.losses[0]))
+    expected = 0.7 * reference_entropy(importance)
+    np.testing.assert_allclose(penalties, [0, 0, expected, expected], rtol=1e-5)
+    layer(relations)  # an answer is no training step
+    assert int(layer.steps.numpy()) == 4
+
+    inputs = keras.Input(relations.shape[1:])
+    model = keras.Model(inputs, layer(inputs))
+    model.save(tmp_path / "delayed.keras")
+    loaded = keras.saving.load_model(tmp_path / "delayed.keras").layers[-1]
+    assert loaded.entropy_delay == 2
+    assert int(loaded.steps.numpy()) == 4
+
+
+def test_delay_counts_the_steps_of_fit(relations):
+    inputs = keras.Input(relations.shape[1:])
+    layer = RelationalImportance(entropy_penalty=0.7, entropy_delay=5)
+    model = keras.Model(inputs, layer(inputs))
+    model.compile("sgd", "mse")
+    target = np.full((len(relations), 3), 1 / 3)
+    model.fit(relations, target, batch_size=1, epochs=2, verbose=0)
+    assert int(layer.steps.numpy()) == 2 * len(relations)
+
+
+@pytest.mark.parametrize("delay", [-1, 1.5])
+def test_delay_must_be_a_number_of_steps(delay):
+    with pytest.raises(ValueError, match=r"`entropy_delay` must be .*delay="):
+        RelationalImportance(entropy_delay=delay)
