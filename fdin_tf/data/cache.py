@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import threading
 import zipfile
 from pathlib import Path
 
@@ -31,6 +32,11 @@ def settings_digest(*parts):
     """SHA-256 of settings: anything that JSON can hold, in the given order."""
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+# NumPy parses headers with `ast`, which several threads at once can break in
+# some releases of Python 3.11 (SystemError: recursion depth mismatch).
+_PARSING = threading.Lock()
 
 
 class ArrayCache:
@@ -71,7 +77,7 @@ class ArrayCache:
         """The arrays of a key as a dict, or None if there is no whole file."""
         path = self.path(key)
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with _PARSING, np.load(path, allow_pickle=False) as arrays:
                 return {name: arrays[name] for name in arrays.files}
         except FileNotFoundError:
             return None
