@@ -107,7 +107,9 @@ def run(config):
         if target == "age":
             estimates = perturbed(comparison, config)
             table = perturbed_table(
-                estimates, comparison.prepared.encoded.clips
+                estimates,
+                comparison.prepared.encoded.clips,
+                config.perturb_ages,
             )
             found |= {"table_1": table, "perturbed": estimates}
             figures = pictures(table, config)

@@ -9,6 +9,7 @@ from sklearn.model_selection import GroupShuffleSplit
 from fdin_tf.data.cache import read_json
 from fdin_tf.data.cache import sweep
 from fdin_tf.data.cache import write_json
+from fdin_tf.data.clips import TARGET_CLASSES
 from fdin_tf.data.folds import Fold
 from fdin_tf.faces import FaceConfig
 from fdin_tf.models import chain_encoders
@@ -173,8 +174,7 @@ def _final_model(trainer, ready, network_dir, card):
     The errors of the cross-validation are what is expected of it.
     """
     config, clips = ready.config, ready.encoded.clips
-    splitter = GroupShuffleSplit(1, test_size=0.1, random_state=config.seed)
-    train, valid = next(splitter.split(clips, groups=clips.subject))
+    train, valid = split_off_tenth(clips, trainer.target, config.seed)
     ids = clips.clip_id.to_numpy()
     fold = Fold(-1, tuple(ids[train]), tuple(ids[valid]), test=())
     folder = network_dir / "final"
@@ -186,3 +186,19 @@ def _final_model(trainer, ready, network_dir, card):
     encoder = chain_encoders(ready.encoder, fitted)
     trainer.tracker.log_model(join_encoder(model, encoder), config.name)
     return export_model(model, encoder, config.output_dir / config.name, card)
+
+
+def split_off_tenth(clips, target, seed):
+    """Row numbers of the clips, without and of a tenth of the subjects.
+
+    Of a hundred splits the first whose tenth holds both classes; the first
+    of all where none does, as with a handful of subjects, and for numbers.
+    """
+    splitter = GroupShuffleSplit(100, test_size=0.1, random_state=seed)
+    splits = list(splitter.split(clips, groups=clips.subject))
+    if target in TARGET_CLASSES:
+        labels = clips[target].to_numpy()
+        for train, valid in splits:
+            if len(set(labels[valid])) == len(TARGET_CLASSES[target]):
+                return train, valid
+    return splits[0]

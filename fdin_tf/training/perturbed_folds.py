@@ -118,24 +118,26 @@ def load_fold(prepared, network, fold, clip_ids):
     return model, FoldClips.encode(prepared.encoded, fitted, clip_ids)
 
 
-def perturbed_table(estimates, clips):
+def perturbed_table(estimates, clips, ages=AGES):
     """Table 1: errors under perturbations, their tests, the paper's numbers.
 
     Args:
         estimates: What `perturb_folds` returned.
         clips: Clip table.
+        ages: The ages that were asked for, years.
 
     Returns:
         Per network the table of `perturbation_table`, with `network` and
         `title` before it and `paper_mae_years` and
-        `paper_standard_error_years` behind it, for FDIN.
+        `paper_standard_error_years` behind it, for FDIN at the paper's ages.
     """
     tables = []
     for network, of in estimates.groupby("network", sort=False):
         table = perturbation_table(of, clips, "age", IMPORTANT, LESS_IMPORTANT)
         table.insert(0, "network", network)
         table.insert(1, "title", network_title(network))
-        printed = PAPER[1] if network == "fdin" else {}
+        is_printed = network == "fdin" and tuple(ages) == AGES
+        printed = PAPER[1] if is_printed else {}
         for name in ("mae_years", "standard_error_years"):
             table[f"paper_{name}"] = [
                 printed.get(perturbation, {}).get(name, float("nan"))

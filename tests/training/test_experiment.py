@@ -4,9 +4,12 @@ import dataclasses
 import json
 
 import keras
+import pandas as pd
 import pytest
+from sklearn.model_selection import GroupShuffleSplit
 
 from fdin_tf.data.clips import TARGET_CLASSES
+from fdin_tf.training.experiment import split_off_tenth
 from fdin_tf.training.prepare import layer_settings
 from fdin_tf.training.prepare import prepare
 from recipes.networks import NETWORKS
@@ -84,3 +87,26 @@ def test_every_network_answers_about_every_target(name, target):
 def test_an_unknown_network_is_refused():
     with pytest.raises(ValueError, match=r"networks of fdin, .*'siam'"):
         build_network("siam", "age", NetworkConfig(), (3, 3, 2))
+
+
+def test_the_epoch_of_a_final_model_is_chosen_on_both_classes():
+    subjects = [f"{number:02d}" for number in range(20)]
+    clips = pd.DataFrame(
+        {"subject": subjects, "gender": ["female"] * 17 + ["male"] * 3}
+    )
+    for seed in range(5):
+        train, valid = split_off_tenth(clips, "gender", seed)
+        assert set(clips.gender[valid]) == {"female", "male"}
+        assert len(valid) == 2
+        assert sorted([*train, *valid]) == list(range(20))
+    expected = GroupShuffleSplit(1, test_size=0.1, random_state=3)
+    (expected,) = expected.split(clips, groups=clips.subject)
+    found = split_off_tenth(clips, "age", 3)
+    for part, of in zip(found, expected):
+        assert part.tolist() == of.tolist()
+
+
+def test_one_class_among_few_subjects_is_taken_as_it_is():
+    clips = pd.DataFrame({"subject": list("abcd"), "gender": "female"})
+    _, valid = split_off_tenth(clips, "gender", 0)
+    assert len(valid) == 1

@@ -151,6 +151,8 @@ def test_the_table_holds_errors_and_the_papers_numbers(prepared):
     fdin = table[table.network == "fdin"]
     assert fdin.paper_mae_years.tolist() == [5.05, 7.56, 9.0]
     assert table[table.network != "fdin"].paper_mae_years.isna().all()
+    elsewhere = perturbed_table(estimates, clips, ages=(30, 70))
+    assert elsewhere.paper_mae_years.isna().all()
 
     console = Console(width=80, file=io.StringIO())
     print_perturbed(table, estimates, (30, 70), "drawn clips", console)
