@@ -2,7 +2,7 @@
 
     python -m recipes.planted                  # 5 pairs x 3 seeds
     python -m recipes.planted short            # one pair, one seed
-    python -m recipes.planted tune             # how the settings were chosen
+    python -m recipes.planted tune             # learning rates, on other clips
     python -m recipes.planted smoke            # for the tests
 
 Drawn faces move nine regions independently of each other. The target of a
@@ -30,7 +30,7 @@ PRESETS = {
         ),
     ),
     "tune": (
-        "Every network with every setting, on a set of its own; validation.",
+        "Learning rates of every network, on clips of their own; validation.",
         PlantedConfig(
             pairs=("forehead-left_mouth",), seeds=(100,), tune=True,
         ),

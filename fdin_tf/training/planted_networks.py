@@ -23,7 +23,7 @@ TITLES = {
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What is tuned.
+    """Settings of one network; the learning rate is what is tuned.
 
     Attributes:
         learning_rate: Learning rate of the first epoch.
@@ -37,11 +37,7 @@ class Settings:
 #: What the preset `tune` tries for each of these networks; the sharpened and
 #: the additive network take the settings of FDIN.
 TUNED_NETWORKS = ("fdin", "regional", "holistic")
-GRID = tuple(
-    Settings(learning_rate, head_units)
-    for head_units in ((64,), (128, 64))
-    for learning_rate in (1.5e-3, 3e-3, 6e-3)
-)
+GRID = tuple(Settings(rate) for rate in (1.5e-3, 3e-3, 6e-3))
 TUNED = dict.fromkeys(TITLES, Settings())
 
 
