@@ -32,8 +32,10 @@ def plot_planted(results, networks):
     for number, (network, title) in enumerate(networks.items()):
         colour = COLOURS[number % len(COLOURS)]
         of_network = rows[rows.network == network]
+        if of_network.empty:
+            continue
         shift = 0.16 * (number - (len(networks) - 1) / 2)
-        places = of_network.pair.map(pairs.index) + shift
+        places = [pairs.index(pair) + shift for pair in of_network.pair]
         errors.scatter(of_network.r2, places, s=20, color=colour)
         marks.append(Line2D([], [], marker="o", ls="", color=colour,
                             label=title))  # fmt: skip
@@ -57,6 +59,8 @@ def plot_planted(results, networks):
     )
     for axes in (weights, errors):
         axes.grid(axis="x", color="0.9")
+        for between in range(len(pairs) - 1):
+            axes.axhline(between + 0.5, color="0.75", lw=0.6)
         axes.set_axisbelow(True)
     figure.legend(
         handles=marks,
