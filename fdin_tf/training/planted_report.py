@@ -1,6 +1,7 @@
 """What the planted-relation benchmark found: tables, pictures, console."""
 
 import pandas as pd
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -45,6 +46,9 @@ def report_planted(results, config, tracker):
 
 def _print_summary(summary):
     table = Table(
+        box=box.SIMPLE_HEAD,
+        padding=(0, 0, 0, 1),
+        pad_edge=False,
         title="Planted relations: what the networks found",
         caption="Medians over pairs and sets of clips; first: share of runs "
         "whose planted pair has rank 1 of 36 (chance: mean rank 18.5); agrees: "

@@ -38,7 +38,9 @@ def test_smoke_trains_reports_and_continues(
         True, False, False, True, True, False,
     ]  # fmt: skip
     assert results["rank"].dropna().between(1, 36).all()
-    assert "FDIN, sharpened" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "FDIN, sharpened" in printed
+    assert "…" not in printed
     folder = in_folder / "results" / "planted"
     assert {path.name for path in folder.iterdir()} == {
         "networks.csv", "summary.csv", "planted.png", "planted.svg",
