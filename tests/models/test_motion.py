@@ -36,8 +36,9 @@ def planted():
 def test_the_first_component_follows_the_motion_and_not_the_blink(planted):
     clips, course = planted
     encoder = fit_motion(list(clips[:60]), components=2)
-    for frames, expected in zip(clips[60:], course[60:]):
-        moved = encoder.predict(frames, verbose=0)
+    tested = clips[60:].reshape(-1, 3, 3, CHANNELS)
+    scores = encoder.predict(tested, verbose=0).reshape(20, 24, 3, 3, 2)
+    for moved, expected in zip(scores, course[60:]):
         for place in np.ndindex(3, 3):
             found = moved[(slice(None), *place, 0)]
             truth = expected[(slice(None), *place)]
@@ -47,7 +48,8 @@ def test_the_first_component_follows_the_motion_and_not_the_blink(planted):
 def test_displacements_have_a_root_mean_square_of_one(planted):
     clips, _ = planted
     encoder = fit_motion(list(clips), components=3)
-    scores = np.stack([encoder.predict(x, verbose=0) for x in clips])
+    frames = clips.reshape(-1, 3, 3, CHANNELS)
+    scores = encoder.predict(frames, verbose=0).reshape(80, 24, 3, 3, 3)
     moved = scores[:, -6:].mean(axis=1) - scores[:, :3].mean(axis=1)
     size = np.sqrt(np.mean(moved**2, axis=0))
     np.testing.assert_allclose(size[..., 0], 1, rtol=1e-3)
