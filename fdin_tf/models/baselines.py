@@ -102,14 +102,14 @@ def build_regional(
     inputs = _inputs(target, feature_shape, head_units, dropout)
     check_units("lstm_units", lstm_units)
     check_units("region_units", region_units)
-    features = without_neutral(
-        **inputs,
+    regions = _objects(
+        inputs,
+        dense_units,
+        lstm_units,
+        use_location,
         neutral_frames=neutral_frames,
         normalize_motion=normalize_motion,
     )
-    regions = local_dynamics(features, inputs["mask"], dense_units, lstm_units)
-    if use_location:
-        regions = LocationEmbed(name="location")(regions)
     for layer, units in enumerate(region_units, start=1):
         name = f"region_{layer}"
         regions = keras.layers.Dense(units, activation="relu", name=name)(
@@ -188,14 +188,14 @@ def build_additive(
     """
     inputs = _inputs(target, feature_shape, head_units, dropout)
     check_units("lstm_units", lstm_units)
-    features = without_neutral(
-        **inputs,
+    regions = _objects(
+        inputs,
+        dense_units,
+        lstm_units,
+        use_location,
         neutral_frames=neutral_frames,
         normalize_motion=normalize_motion,
     )
-    regions = local_dynamics(features, inputs["mask"], dense_units, lstm_units)
-    if use_location:
-        regions = LocationEmbed(name="location")(regions)
     hidden = hidden_head(regions, head_units, dropout)
     estimates = keras.Input(hidden.shape[1:], name="hidden")
     average = keras.layers.GlobalAveragePooling1D(
@@ -354,6 +354,15 @@ def _average_estimate(target, units):
     total = ops.sum(real * estimates, axis=1)
     average = total / ops.maximum(ops.sum(real, axis=1), 1)
     return keras.Model([hidden, mask], average, name=target)
+
+
+def _objects(inputs, dense_units, lstm_units, use_location, **neutral):
+    """Equations 1 and 2 of FDIN: the object features o_i of each region."""
+    features = without_neutral(**inputs, **neutral)
+    regions = local_dynamics(features, inputs["mask"], dense_units, lstm_units)
+    if use_location:
+        regions = LocationEmbed(name="location")(regions)
+    return regions
 
 
 def _inputs(target, feature_shape, head_units, dropout):
