@@ -15,8 +15,8 @@ control with shuffled targets. An interrupted run continues with the same
 command.
 """
 
-from fdin_tf.training.planted_benchmark import PlantedConfig
 from fdin_tf.training.planted_benchmark import run_planted
+from fdin_tf.training.planted_config import PlantedConfig
 from recipes.cli import config_from_presets
 from recipes.cli import run_recipe
 
