@@ -1,0 +1,168 @@
+"""Salience of every frame of a clip."""
+
+import keras
+from keras import ops
+
+_NEVER = -3e38  # the logarithm of a score that is as good as 0
+
+
+@keras.saving.register_keras_serializable(package="fdin_tf")
+class TemporalAttention(keras.layers.Layer):
+    """Sums a clip up by the salience of its frames.
+
+    For the hidden representation `z_t` of frame `t`, with sums over the real
+    frames:
+
+        e_t = sigmoid(v . tanh(M z_t + b) + c)                           (4)
+        o_t = e_t / sum_t' e_t'                                          (5)
+        s   = sum_t o_t z_t                                              (6)
+
+    `o_t` is 0 where the mask is False, and nothing there has any influence. A
+    clip without one real frame gives zeros. (Equation 5 is computed as the
+    softmax of `log e_t`, so that it sums to 1 however small the scores are.)
+
+    Args:
+        units: Rows `n'` of `M`. None: as many as `z_t` has features.
+        return_attention: Whether to return `o` as well.
+        kernel_initializer: Initializer of `M` and `v`.
+        bias_initializer: Initializer of `b` and `c`.
+        kernel_regularizer: Optional regularizer of `M` and `v`.
+        **kwargs: Base layer arguments, such as `name` and `dtype`.
+
+    Call arguments:
+        sequence: Float tensor `z` of shape `(batch, frames, n)`. `batch` and
+            `frames` may be unknown; `n` may not.
+        mask: Optional bool tensor of shape `(batch, frames)`, True where a
+            frame is real. Any pattern is allowed. It is not passed on to
+            the next layer.
+
+    Returns:
+        `s`, tensor of shape `(batch, n)`. With `return_attention`, a tuple of
+        it and of `o`, of shape `(batch, frames)`, which sums to 1 over the
+        real frames of a clip. Both are float32 under every policy.
+
+    Raises:
+        ValueError: If `units` is neither None nor a positive integer, if the
+            input has not rank 3, if `n` is unknown or changes, or if the
+            mask is not of rank 2.
+
+    Example:
+
+    >>> sequence = keras.Input((None, 256))  # clips of any length
+    >>> layer = TemporalAttention(return_attention=True)
+    >>> [output.shape for output in layer(sequence)]
+    [(None, 256), (None, None)]
+
+    Reference:
+    - Pei et al., "Attended End-to-end Architecture for Age Estimation from
+      Facial Expression Videos", IEEE Transactions on Image Processing 29,
+      2020, [arXiv:1711.08690](https://arxiv.org/abs/1711.08690), equations 4
+      to 6.
+    """
+
+    def __init__(
+        self,
+        units=None,
+        return_attention=False,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if units is not None and (not isinstance(units, int) or units < 1):
+            raise ValueError(
+                "`units` must be a positive integer, or None for as many as "
+                f"the input has features. Received: units={units!r}"
+            )
+        self.units = units
+        self.return_attention = return_attention
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.input_spec = keras.layers.InputSpec(ndim=3)
+        self.supports_masking = True
+
+    def build(self, input_shape):
+        features = input_shape[-1]
+        if features is None:
+            raise ValueError(
+                "The number of features must be known when "
+                "`TemporalAttention` is built. "
+                f"Received: input_shape={tuple(input_shape)}"
+            )
+        units = self.units or features
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(features, units),
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+        )
+        self.bias = self.add_weight(
+            name="bias", shape=(units,), initializer=self.bias_initializer
+        )
+        self.fusion_kernel = self.add_weight(
+            name="fusion_kernel",
+            shape=(units, 1),
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+        )
+        # In float32 under every policy, as the scores are.
+        self.fusion_bias = self.add_weight(
+            name="fusion_bias",
+            shape=(1,),
+            initializer=self.bias_initializer,
+            autocast=False,
+        )
+        self.input_spec = keras.layers.InputSpec(ndim=3, axes={-1: features})
+
+    def call(self, sequence, mask=None):
+        if mask is None:
+            mask = ops.ones(ops.shape(sequence)[:2], "bool")
+        if len(mask.shape) != 2:
+            raise ValueError(
+                "The mask of `TemporalAttention` must have the shape "
+                f"(batch, frames). Received: mask.shape={tuple(mask.shape)}"
+            )
+        mask = ops.expand_dims(ops.cast(mask, "bool"), -1)
+        sequence = ops.where(mask, sequence, ops.zeros_like(sequence))
+        hidden = ops.tanh(ops.matmul(sequence, self.kernel) + self.bias)
+        scores = ops.matmul(hidden, self.fusion_kernel)
+        scores = ops.cast(scores, "float32") + self.fusion_bias
+        logs = ops.where(mask, ops.log_sigmoid(scores), _NEVER)
+        attention = ops.where(mask, ops.softmax(logs, axis=1), 0.0)
+        # Half precision would let the sums drift by a hundredth.
+        summary = ops.sum(attention * ops.cast(sequence, "float32"), axis=1)
+        return (
+            (summary, attention[..., 0]) if self.return_attention else summary
+        )
+
+    def compute_mask(self, sequence, mask=None):
+        return None
+
+    def compute_output_shape(self, input_shape):
+        batch, frames, features = input_shape
+        summary = (batch, features)
+        return (summary, (batch, frames)) if self.return_attention else summary
+
+    def compute_output_spec(self, sequence, mask=None):
+        return keras.tree.map_shape_structure(
+            lambda shape: keras.KerasTensor(shape, dtype="float32"),
+            self.compute_output_shape(sequence.shape),
+        )
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "return_attention": self.return_attention,
+            "kernel_initializer": keras.initializers.serialize(
+                self.kernel_initializer
+            ),
+            "bias_initializer": keras.initializers.serialize(
+                self.bias_initializer
+            ),
+            "kernel_regularizer": keras.regularizers.serialize(
+                self.kernel_regularizer
+            ),
+        }
