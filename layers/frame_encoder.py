@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+_map = keras.tree.map_structure
+
 
 @keras.saving.register_keras_serializable(package="fdin_tf")
 class FrameEncoder(keras.layers.Layer):
@@ -10,14 +12,16 @@ class FrameEncoder(keras.layers.Layer):
 
     The frames of all clips are cut into equal chunks, one chunk is encoded
     after the other, and only their features are kept, so that memory for the
-    encoder's activations does not grow with the clip. (It does where the
-    encoder is trained, as the gradient needs them.) Frames become floats
-    inside their chunk. Masking is not supported: padding is encoded as well.
+    encoder's activations does not grow with the clip. In training they are
+    encoded at once where the encoder has trainable weights, as the gradient
+    needs all activations anyway. Frames become floats inside their chunk.
+    Masking is not supported: padding is encoded as well.
 
     Args:
         encoder: Keras model of frames `(batch, height, width, channels)`, 0 to
-            255, to feature maps `(batch, h, w, c)`. It is trained along if
-            its own `trainable` says so, and saved along.
+            255, to one tensor `(batch, ...)`, such as feature maps
+            `(batch, h, w, c)`, or to a dict, tuple or list of tensors. It is
+            trained along if its own `trainable` says so, and saved along.
         chunk_size: Largest number of frames that are encoded at once.
         **kwargs: Base layer arguments, such as `name` and `dtype`.
 
@@ -28,13 +32,14 @@ class FrameEncoder(keras.layers.Layer):
         training: Whether the encoder runs in training mode.
 
     Returns:
-        Float tensor of shape `(batch, frames, h, w, c)`.
+        Tensor of shape `(batch, frames, ...)`, such as
+        `(batch, frames, h, w, c)`, in the layer's compute dtype. Of several
+        outputs, each is such a tensor in the dtype that the encoder gives.
 
     Raises:
         ValueError: If `encoder` is no Keras model, if `chunk_size` is no
             positive integer, if the input has not rank 5, if the encoder does
-            not take such frames, or if it does not give feature maps of a
-            known size.
+            not take such frames, or if the size of what it gives is unknown.
 
     Example:
 
@@ -64,47 +69,65 @@ class FrameEncoder(keras.layers.Layer):
         self.input_spec = keras.layers.InputSpec(ndim=5)
 
     def build(self, input_shape):
-        self._map_shape(input_shape)
+        self._encoded(input_shape)
         if not self.encoder.built:
             self.encoder.build((None, *input_shape[2:]))
 
     def call(self, frames, training=None):
         batch, length, *frame_shape = ops.shape(frames)
-        map_shape = self._map_shape(frames.shape)
+        encoded = self._encoded(frames.shape)
+        at_once = bool(training and self.encoder.trainable_weights)
+        num_frames = batch * length
         # Equal chunks, with at most one frame of padding each. There is one
         # chunk even without a frame, so that no encoder meets an empty batch.
-        num_frames = batch * length
-        num_chunks = 1 + num_frames // self.chunk_size
-        size = 1 + num_frames // num_chunks
+        if at_once:
+            num_chunks, size = 1, num_frames + 1 // (1 + num_frames)
+        else:
+            num_chunks = 1 + num_frames // self.chunk_size
+            size = 1 + num_frames // num_chunks
         padding = num_chunks * size - num_frames
         flat = ops.reshape(frames, (num_frames, *frame_shape))
         flat = ops.concatenate(
             [flat, ops.zeros((padding, *frame_shape), flat.dtype)]
         )
-        chunks = ops.reshape(flat, (num_chunks, size, *frame_shape))
 
-        def encode(_, chunk):
+        def encode(chunk):
             chunk = ops.cast(chunk, self.compute_dtype)
             features = self.encoder(chunk, training=training)
-            features = ops.cast(features, self.compute_dtype)
-            return features, features
+            return _map(lambda f, e: ops.cast(f, e.dtype), features, encoded)
 
+        def in_clips(features, spec):
+            shape = spec.shape[1:]
+            features = ops.reshape(features, (num_chunks * size, *shape))
+            return ops.reshape(features[:num_frames], (batch, length, *shape))
+
+        if at_once:
+            return _map(in_clips, encode(flat), encoded)
         # A scan (whose carry nobody reads) and not `ops.map`, which on
         # TensorFlow encodes up to ten chunks at the same time.
-        first = ops.zeros((size, *map_shape), self.compute_dtype)
-        _, features = ops.scan(encode, first, chunks)
-        features = ops.reshape(features, (num_chunks * size, *map_shape))
-        return ops.reshape(features[:num_frames], (batch, length, *map_shape))
+        _, features = ops.scan(
+            lambda _, chunk: (encode(chunk),) * 2,
+            _map(lambda e: ops.zeros((size, *e.shape[1:]), e.dtype), encoded),
+            ops.reshape(flat, (num_chunks, size, *frame_shape)),
+        )
+        return _map(in_clips, features, encoded)
 
     def compute_output_shape(self, input_shape):
-        return (*input_shape[:2], *self._map_shape(input_shape))
+        return _map(
+            lambda spec: (*input_shape[:2], *spec.shape[1:]),
+            self._encoded(input_shape),
+        )
 
     def compute_output_spec(self, frames, training=None):
-        shape = self.compute_output_shape(frames.shape)
-        return keras.KerasTensor(shape, dtype=self.compute_dtype)
+        return _map(
+            lambda spec: keras.KerasTensor(
+                (*frames.shape[:2], *spec.shape[1:]), dtype=spec.dtype
+            ),
+            self._encoded(frames.shape),
+        )
 
-    def _map_shape(self, input_shape):
-        """(h, w, c) of the feature maps of frames of `input_shape`."""
+    def _encoded(self, input_shape):
+        """What the encoder gives for frames of `input_shape`, as specs."""
         frame_shape = tuple(input_shape[2:])
         expected = (
             self.encoder.inputs[0].shape[1:] if self.encoder.inputs else ()
@@ -114,14 +137,19 @@ class FrameEncoder(keras.layers.Layer):
                 f"The encoder {self.encoder.name!r} takes frames of shape "
                 f"{tuple(expected)}. Received: frames of shape {frame_shape}"
             )
-        output_shape = self.encoder.compute_output_shape((None, *frame_shape))
-        if len(output_shape) != 4 or None in output_shape[1:]:
-            raise ValueError(
-                f"The encoder {self.encoder.name!r} must give feature maps of "
-                "shape (batch, h, w, c) with known h, w and c. "
-                f"Received: output_shape={output_shape}"
-            )
-        return tuple(output_shape[1:])
+        output = self.encoder.compute_output_spec(
+            keras.KerasTensor((None, *frame_shape), dtype=self.compute_dtype)
+        )
+        for spec in keras.tree.flatten(output):
+            if len(spec.shape) < 1 or None in spec.shape[1:]:
+                raise ValueError(
+                    f"The encoder {self.encoder.name!r} must give tensors of "
+                    "shape (batch, ...) whose size is known. "
+                    f"Received: output_shape={tuple(spec.shape)}"
+                )
+        if isinstance(output, keras.KerasTensor):
+            return keras.KerasTensor(output.shape, dtype=self.compute_dtype)
+        return output
 
     def get_config(self):
         return {

@@ -138,6 +138,76 @@ def test_gradient_of_the_encoder_is_that_of_all_frames_at_once(encoder):
         np.testing.assert_allclose(gradient, e, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("trainable", [True, False])
+def test_what_is_trained_is_encoded_at_once(encoder, training, trainable):
+    """The rest, even in training, in chunks that bound the memory."""
+    witness = Witness()
+    witness.sizes = []
+    model = keras.Sequential([keras.Input(FRAME), witness, *encoder.layers])
+    model.trainable = trainable
+    layer = FrameEncoder(model, chunk_size=4)
+    frames = random_frames(2, 5)
+    expected = layer(frames)
+    witness.sizes.clear()
+    features = layer(frames, training=training)
+    at_once = training and trainable
+    assert witness.sizes == ([10] if at_once else [4, 4, 4])
+    np.testing.assert_allclose(features, expected, rtol=1e-5, atol=1e-6)
+
+
+def many_outputs(encoder):
+    """A dict of a map, of a vector in it, and of one number per frame."""
+    maps = encoder(frames := keras.Input(FRAME))
+    flat = keras.layers.Flatten()(maps)
+    number = keras.layers.Dense(1, activation="tanh", dtype="float32")(flat)
+    number = keras.layers.Reshape((), dtype="float32")(number)
+    outputs = {"maps": maps, "inner": [flat, number]}
+    return keras.Model(frames, outputs)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_an_encoder_may_have_many_outputs_of_any_rank(
+    encoder, training, policy, tmp_path
+):
+    keras.config.set_dtype_policy(policy)
+    try:
+        several = many_outputs(encoder)
+        layer = FrameEncoder(several, chunk_size=3)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    symbol = keras.Input((None, *FRAME), dtype="uint8")
+    model = keras.Model(symbol, layer(symbol))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    frames = random_frames(2, 5)
+    alone = several(frames.reshape(10, *FRAME).astype("float32"))
+    for run in (model, loaded):
+        outputs = tf.function(run)(frames, training=training)
+        keras.tree.assert_same_structure(outputs, alone)
+        announced = keras.tree.flatten(run.output)
+        for output, a, e in zip(
+            keras.tree.flatten(outputs), announced, keras.tree.flatten(alone)
+        ):
+            assert a.shape == (None, None, *e.shape[1:])
+            assert a.dtype == output.dtype == e.dtype
+            np.testing.assert_allclose(
+                tf.cast(output, "float32"),
+                tf.cast(tf.reshape(e, output.shape), "float32"),
+                rtol=1e-5,
+                atol=1e-2 if policy == "mixed_bfloat16" else 1e-6,
+            )
+
+
+def test_training_without_a_frame_has_a_gradient_of_zeros(encoder):
+    layer = FrameEncoder(encoder)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(layer(random_frames(2, 0), training=True))
+    for gradient in tape.gradient(loss, [w.value for w in encoder.weights]):
+        assert (np.asarray(gradient) == 0).all()
+
+
 def test_frozen_encoder_has_no_trainable_weights(encoder):
     encoder.trainable = False
     layer = FrameEncoder(encoder)
@@ -180,12 +250,17 @@ def test_frames_of_another_size_are_an_error(encoder):
         FrameEncoder(encoder)(frames)
 
 
-def test_encoder_without_a_map_is_an_error(encoder):
-    flat = keras.Sequential([encoder, keras.layers.Flatten()])
+def test_encoder_to_an_unknown_size_is_an_error():
+    any_size = keras.Sequential(
+        [keras.Input((None, None, 3)), keras.layers.Conv2D(2, 3)]
+    )
+    layer = FrameEncoder(any_size)
+    assert layer(random_frames(1, 2)).shape == (1, 2, 4, 6, 2)
+    unknown = keras.Input((None, None, None, 3))
     with pytest.raises(
-        ValueError, match=r"must give feature maps .*Received: output_shape="
+        ValueError, match=r"whose size is known. Received: output_shape=\(None"
     ):
-        FrameEncoder(flat)(random_frames(1, 2))
+        FrameEncoder(any_size)(unknown)
 
 
 def test_another_rank_is_an_error(encoder):
