@@ -7,6 +7,8 @@ from zipfile import BadZipFile
 import numpy as np
 import pandas as pd
 
+from fdin_tf.faces.ibug import order_contradictions
+
 # iBUG order, from 0: outer and inner corner of the eye that is left in the
 # image, inner and outer corner of the right one. Corners, since the lids
 # would move the middle of the six points when the eyes narrow in a smile.
@@ -52,8 +54,9 @@ def load_landmarks(path):
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If the table lacks a column, holds no number where one is
-            expected, names a frame twice, knows a face only in part, or has
-            left and right exchanged; with file, column and line.
+            expected, names a frame twice, knows a face only in part, has
+            left and right exchanged, or 68 points in another order; with
+            file, column and line.
     """
     path = Path(path)
     if not path.is_file():
@@ -68,7 +71,9 @@ def load_landmarks(path):
     )
 
 
-def check_landmarks(landmarks, name="landmarks", row_names=None):
+def check_landmarks(
+    landmarks, name="landmarks", row_names=None, num_points=None
+):
     """Checks the landmarks of a clip.
 
     Args:
@@ -76,18 +81,22 @@ def check_landmarks(landmarks, name="landmarks", row_names=None):
             of a frame without a face.
         name: What to call it in a message, such as the file.
         row_names: What to call every frame, `frame 0` ... by default.
+        num_points: 5 or 68 to allow only that many points, None for both.
 
     Returns:
         The landmarks as float64.
 
     Raises:
         ValueError: If the shape is another one, a face is known in part
-            only, a value is infinite, or the eyes are exchanged.
+            only, a value is infinite, the eyes are exchanged, or 68 points
+            are not in iBUG order (see `order_contradictions`).
     """
     points = np.asarray(landmarks, "float64")
-    if points.ndim != 3 or points.shape[1:] not in {(n, 2) for n in NUM_POINTS}:
+    allowed = NUM_POINTS if num_points is None else (num_points,)
+    if points.ndim != 3 or points.shape[1:] not in {(n, 2) for n in allowed}:
         raise ValueError(
-            f"{name}: expected landmarks (frames, 5 or 68, 2). "
+            f"{name}: expected landmarks (frames, "
+            f"{' or '.join(map(str, allowed))}, 2). "
             f"Received: shape={points.shape}"
         )
     if not len(points):
@@ -119,6 +128,14 @@ def check_landmarks(landmarks, name="landmarks", row_names=None):
             "the left eye must be left of the right eye in the image",
             f"x={left[frame]:g} and x={right[frame]:g}",
         )
+    if points.shape[1] == 68:
+        wrong = order_contradictions(points, eyes_of(points))
+        for frame, expected, received in wrong:
+            refuse(
+                frame,
+                f"expected 68 points in iBUG order, {expected}",
+                received,
+            )
     return points
 
 

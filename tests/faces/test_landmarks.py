@@ -4,20 +4,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fdin_tf.data.synthetic.deformation import landmarks as moved_landmarks
+from fdin_tf.data.synthetic.identity import draw_identity
+from fdin_tf.data.synthetic.template import average_face
 from fdin_tf.faces import load_landmarks
+from fdin_tf.faces.ibug import TOLERANCE
 from fdin_tf.faces.landmarks import check_landmarks
 from fdin_tf.faces.landmarks import eyes_of
 
 
 @pytest.fixture(params=[5, 68])
 def landmarks(request):
-    """Six frames of a face whose left eye is left."""
-    rng = np.random.default_rng(seed=0)
-    points = rng.uniform(100, 200, (6, request.param, 2)).round(1)
-    left, right = ([0], [1]) if request.param == 5 else ([36, 39], [42, 45])
-    points[:, left, 0] -= 100
-    points[:, right, 0] += 100
-    return points
+    """Six frames of a face, 5 or 68 points, with a pixel of jitter."""
+    face = average_face()
+    if request.param == 5:
+        left, right = face[36:42].mean(axis=0), face[42:48].mean(axis=0)
+        face = np.stack([left, right, *face[[30, 48, 54]]])
+    jitter = np.random.default_rng(seed=0).normal(0, 1, (6, len(face), 2))
+    return (100 * face + (200, 150) + jitter).round(1)
 
 
 def table_of(points, **columns):
@@ -168,6 +172,133 @@ def test_exchanged_eyes_are_an_error(landmarks, tmp_path):
 def test_another_shape_is_an_error(shape):
     with pytest.raises(ValueError, match=r"mine: expected landmarks"):
         check_landmarks(np.zeros(shape), "mine")
+
+
+@pytest.mark.parametrize("num_points", [5, 68])
+def test_another_number_of_points_than_required_is_an_error(
+    landmarks, num_points
+):
+    if landmarks.shape[1] == num_points:
+        np.testing.assert_array_equal(
+            check_landmarks(landmarks, num_points=num_points), landmarks
+        )
+        return
+    with pytest.raises(
+        ValueError,
+        match=rf"mine: expected landmarks \(frames, {num_points}, 2\)\. "
+        rf"Received: shape=\(6, {landmarks.shape[1]}, 2\)",
+    ):
+        check_landmarks(landmarks, "mine", num_points=num_points)
+
+
+@pytest.mark.parametrize("gender", ["female", "male"])
+@pytest.mark.parametrize("age", [8, 30, 76])
+def test_moving_faces_are_in_order(age, gender):
+    # Every region alone and all together, eyes open and closed.
+    rng = np.random.default_rng(seed=age)
+    rest = draw_identity(rng, age, gender).landmarks
+    amplitudes = np.repeat([*1.2 * np.eye(9), np.ones(9)], 2, axis=0)
+    faces = moved_landmarks(rest, amplitudes, blink=np.tile([0.0, 1.0], 10))
+    faces += rng.normal(0, 0.01, faces.shape)
+    check_landmarks(100 * faces)
+
+
+def solid_face():
+    """The average face with a rough depth: a head of an egg, and a nose."""
+    x, y = (average_face() - (0, 0.6)).T
+    depth = np.sqrt(np.maximum(1 - (x / 1.2) ** 2, 0)) - 0.05 * y**2
+    depth[27:36] += [0, 0.1, 0.2, 0.35, 0.12, 0.15, 0.18, 0.15, 0.12]
+    return np.stack([x, y, depth], axis=-1)
+
+
+def rotation(degrees, axes):
+    """Rotation in the plane of two of the three axes."""
+    angle = np.deg2rad(degrees)
+    matrix = np.eye(3)
+    matrix[np.ix_(axes, axes)] = [
+        [np.cos(angle), -np.sin(angle)],
+        [np.sin(angle), np.cos(angle)],
+    ]
+    return matrix
+
+
+@pytest.mark.parametrize("roll", [-40, 0, 40])
+def test_turned_heads_are_in_order(roll):
+    views = [
+        rotation(roll, [0, 1]) @ rotation(nod, [1, 2]) @ rotation(turn, [0, 2])
+        for nod in (-30, -15, 0, 15, 30)
+        for turn in range(-50, 51, 10)
+    ]
+    check_landmarks((solid_face() @ np.array(views).mT)[..., :2])
+
+
+def exchanged(first, second):
+    """Order of the points in which two of them have changed places."""
+    order = np.arange(68)
+    order[[first, second]] = second, first
+    return order
+
+
+WRONG_ORDER = r"iBUG order, .*eye distances|left eye must be left"
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        np.arange(68)[::-1],
+        *(np.roll(np.arange(68), step) for step in (-17, -2, -1, 1, 2, 17)),
+        *(np.random.default_rng(seed).permutation(68) for seed in range(20)),
+        *(exchanged(*pair) for pair in ((0, 16), (17, 26), (48, 54), (8, 57))),
+        *(exchanged(*pair) for pair in ((30, 8), (36, 39), (27, 29), (19, 50))),
+    ],
+)
+def test_another_order_is_an_error(order):
+    check_landmarks(average_face()[None])
+    with pytest.raises(ValueError, match=WRONG_ORDER):
+        check_landmarks(average_face()[order][None])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        np.diag([-1, 1]),
+        np.diag([1, -1]),
+        np.diag([-1, -1]),
+        np.array([[0, 1], [1, 0]]),
+    ],
+)
+def test_a_mirrored_or_upturned_face_is_an_error(change):
+    with pytest.raises(ValueError, match=WRONG_ORDER):
+        check_landmarks((average_face() @ change)[None])
+
+
+def test_the_tolerance_is_in_eye_distances():
+    face = 50 * average_face()[None]  # the eyes are 50 apart
+    face[0, [40, 41], 1] = face[0, 37, 1] = face[0, 38, 1] = 0
+    face[0, [37, 38], 1] = 49 * TOLERANCE
+    check_landmarks(face)
+    face[0, [37, 38], 1] = 51 * TOLERANCE
+    with pytest.raises(
+        ValueError,
+        match=r"the upper lid of the left eye above the lower lid of the left "
+        "eye. Received: the upper lid of the left eye 0.051 eye distances "
+        "below the lower lid",
+    ):
+        check_landmarks(face)
+
+
+def test_a_wrong_order_is_named_with_file_and_line(tmp_path):
+    faces = np.repeat(average_face()[None], 5, axis=0)
+    faces[1] = np.nan
+    faces[3, [0, 16]] = faces[3, [16, 0]]
+    table_of(faces).to_csv(tmp_path / "a.csv", index=False)
+    with pytest.raises(ValueError) as error:  # noqa: PT011
+        load_landmarks(tmp_path / "a.csv")
+    assert str(error.value) == (
+        f"{tmp_path / 'a.csv'}, line 5: expected 68 points in iBUG order, "
+        "point 0 left of point 16. Received: point 0 2.2 eye distances right "
+        "of point 16"
+    )
 
 
 def test_an_array_names_its_frame(landmarks):
