@@ -15,6 +15,7 @@ from fdin_tf.faces.landmarks import eyes_of
 from fdin_tf.faces.landmarks import load_landmarks
 from fdin_tf.faces.smoothing import fill_short_gaps
 from fdin_tf.faces.smoothing import runs
+from fdin_tf.faces.smoothing import smooth_4253h_twice
 from fdin_tf.faces.smoothing import smooth_in_time
 from fdin_tf.faces.video import ClipError
 from fdin_tf.faces.video import frame_times
@@ -35,7 +36,7 @@ COUNTS = {
     "unconfirmed": "detections that did not find the followed face",
     "cuts": "cuts of the scene",
     "border": "frames with the aligned face partly beyond the border",
-    "beyond_border": "frames left out with too much of it beyond the border",
+    "beyond_border": "frames left out with too much of the face outside",
     "interpolated": "frames in short gaps, interpolated",
 }
 
@@ -106,9 +107,10 @@ def track_face(path, landmarks=None, detector=None, config=FaceConfig()):
 
     - A gap of at most `config.max_gap` seconds between two frames of one
       piece is interpolated; longer gaps are not usable.
-    - Every unbroken stretch is smoothed over `config.smoothing` seconds.
+    - Every unbroken stretch is smoothed by `config.smoother`.
     - A frame is not usable if less than `config.min_inside` of the aligned
-      face lies within it.
+      face lies within it, or less than `config.min_landmarks_inside` of 68
+      landmarks.
 
     Args:
         path: The video file.
@@ -152,12 +154,13 @@ def track_face(path, landmarks=None, detector=None, config=FaceConfig()):
     known = pieces >= 0
     for start, stop in runs(pieces):
         if known[start]:
-            points[start:stop] = smooth_in_time(
-                points[start:stop], rate, config.smoothing
-            )
+            points[start:stop] = _smoothed(points[start:stop], rate, config)
     inside = np.zeros(len(times))
     inside[known] = _share_inside(eyes_of(points[known]), info, config)
     usable = known & (inside >= config.min_inside)
+    if points.shape[1] == 68:
+        shown = _within(points, info).mean(axis=1)
+        usable &= shown >= config.min_landmarks_inside
     counts = {
         **counts,
         "usable": int(usable.sum()),
@@ -207,6 +210,19 @@ def _mean_rate(times, info):
     return (len(times) - 1) / (times[-1] - times[0])
 
 
+def _smoothed(points, rate, config):
+    """An unbroken stretch of the track, smoothed as `config` says."""
+    if config.smoother == "4253h":
+        return smooth_4253h_twice(points) if config.smoothing else points
+    return smooth_in_time(points, rate, config.smoothing)
+
+
+def _within(places, info):
+    """Whether places `(..., 2)`, in pixels, lie within the frame."""
+    limits = np.array([info.width, info.height]) - 0.5
+    return ((places > -0.5) & (places < limits)).all(axis=-1)
+
+
 def _share_inside(eyes, info, config):
     """Share of the aligned face that lies within the frame."""
     if not len(eyes):
@@ -216,8 +232,7 @@ def _share_inside(eyes, info, config):
     matrices = eye_similarity(eyes, config.size, config.left_eye)
     back = np.linalg.inv(matrices[:, :, :2])
     places = np.einsum("tij,tkj->tki", back, grid - matrices[:, None, :, 2])
-    limits = np.array([info.width, info.height]) - 0.5
-    return ((places > -0.5) & (places < limits)).all(-1).mean(-1)
+    return _within(places, info).mean(axis=-1)
 
 
 def _check_usable(path, counts, config):

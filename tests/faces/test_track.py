@@ -7,11 +7,14 @@ import cv2
 import numpy as np
 import pytest
 
+from fdin_tf.data.synthetic.template import average_face
 from fdin_tf.faces import FaceConfig
 from fdin_tf.faces import FaceTrack
 from fdin_tf.faces import UnusableClip
 from fdin_tf.faces import VideoError
 from fdin_tf.faces import track_face
+from fdin_tf.faces.smoothing import smooth_4253h_twice
+from fdin_tf.faces.smoothing import smooth_in_time
 from fdin_tf.faces.track import COUNTS
 from tests.faces.photo_clip import photo_frames
 from tests.faces.photo_clip import write_video
@@ -328,12 +331,11 @@ def test_the_arrays_of_a_track_bring_it_back(photo_clip, detector):
 
 
 def landmarks_around(eyes):
-    """68 points, of which the corners have the eyes in their middle."""
-    points = np.repeat(eyes.mean(axis=1, keepdims=True), 68, axis=1)
-    for corners, eye in (((36, 39), 0), ((42, 45), 1)):
-        for corner, side in zip(corners, (-1, 1)):
-            points[:, corner] = eyes[:, eye] + [8 * side, 0]
-    return points
+    """The average face, placed by the middles of its eye corners."""
+    face = average_face() - average_face()[[36, 39, 42, 45]].mean(axis=0)
+    left, right = (eyes @ [1, 1j]).T[..., None]
+    places = (left + right) / 2 + (right - left) * (face @ [1, 1j])
+    return np.stack([places.real, places.imag], axis=-1)
 
 
 def never(image):
@@ -378,6 +380,62 @@ def test_landmarks_follow_another_rate(photo_clip):
     np.testing.assert_allclose(track.points, landmarks[stored], atol=1e-4)
 
 
+@pytest.fixture
+def jittery(photo_clip):
+    """Landmarks of the clip with jitter and a gap that stays open."""
+    landmarks = landmarks_around(photo_clip[1]["eyes"])
+    landmarks += np.random.default_rng(seed=0).normal(0, 0.3, (40, 68, 2))
+    landmarks[20:30] = np.nan
+    return landmarks
+
+
+@pytest.mark.parametrize(
+    ("settings", "smooth"),
+    [
+        ({}, lambda points: smooth_in_time(points, 25, 0.36)),
+        ({"smoother": "4253h"}, smooth_4253h_twice),
+        ({"smoother": "4253h", "smoothing": 9}, smooth_4253h_twice),
+        ({"smoother": "4253h", "smoothing": 0}, lambda points: points),
+        ({"smoothing": 0}, lambda points: points),
+    ],
+)
+def test_every_stretch_is_smoothed_as_the_settings_say(
+    photo_clip, jittery, settings, smooth
+):
+    track = track_face(photo_clip[0], jittery, config=FaceConfig(**settings))
+    for stretch in (slice(0, 20), slice(30, 40)):
+        np.testing.assert_allclose(
+            track.points[stretch], smooth(jittery[stretch]), rtol=1e-6
+        )
+
+
+@pytest.mark.parametrize("outside", [6, 7])
+@pytest.mark.parametrize("side", ["below", "right"])
+def test_a_tenth_of_the_landmarks_may_be_outside(photo_clip, outside, side):
+    path, truth = photo_clip  # frames of 256 x 256
+    landmarks = landmarks_around(truth["eyes"])
+    moved = (
+        slice(5, 5 + outside) if side == "below" else slice(10, 10 + outside)
+    )
+    landmarks[10:20, moved] += [0, 300] if side == "below" else [300, 0]
+    track = track_face(path, landmarks, config=FaceConfig(smoothing=0))
+    lost = range(10, 20) if outside == 7 else []
+    assert np.flatnonzero(~track.usable).tolist() == list(lost)
+    assert happened(track) == ({"beyond_border": 10} if outside == 7 else {})
+
+
+def test_how_many_landmarks_may_be_outside_can_be_set(photo_clip):
+    path, truth = photo_clip
+    landmarks = landmarks_around(truth["eyes"])
+    landmarks[:, 5:12, 1] += 300
+    with pytest.raises(
+        UnusableClip, match=r"0 of 40 .*40 frames left out with too much of"
+    ):
+        track_face(path, landmarks)
+    config = FaceConfig(min_landmarks_inside=0.8)
+    assert track_face(path, landmarks, config=config).usable.all()
+
+
 @pytest.mark.parametrize("rate", [None, 10])
 def test_landmarks_of_another_length_are_an_error(photo_clip, rate):
     path, truth = photo_clip
@@ -395,8 +453,10 @@ def test_landmarks_of_another_length_are_an_error(photo_clip, rate):
         ("left_eye", (0.6, 0.2), "left half"),
         ("key_interval", 0, "positive seconds"),
         ("smoothing", -1, "0 or positive"),
+        ("smoother", "cubic", "one of quadratic, 4253h"),
         ("max_gap", -1, "0 or positive"),
         ("min_inside", 1.5, "from 0 to 1"),
+        ("min_landmarks_inside", 2, "from 0 to 1"),
         ("min_usable_frames", 0, "at least 1"),
         ("min_usable_share", -0.1, "from 0 to 1"),
     ],
