@@ -10,18 +10,16 @@ import numpy as np
 
 # How far, in eye distances, a face may contradict its plan: tracking jitters,
 # closed lids and lips touch.
-TOLERANCE = 0.05
+TOLERANCE = 0.1
 
 _PARTS = {
     "left brow": range(17, 22),
     "right brow": range(22, 27),
     "nose base": range(31, 36),
     "left eye": range(36, 42),
-    "upper lid of the left eye": (37, 38),
-    "lower lid of the left eye": (40, 41),
     "right eye": range(42, 48),
-    "upper lid of the right eye": (43, 44),
-    "lower lid of the right eye": (46, 47),
+    "middle of the upper lids": (37, 38, 43, 44),
+    "middle of the lower lids": (40, 41, 46, 47),
     "upper lip": range(49, 54),
     "lower lip": range(55, 60),
     "mouth": range(48, 60),
@@ -46,12 +44,11 @@ _LEFT_OF = [
     *((48, 54), (49, 53), (50, 52), (59, 55), (58, 56)),
     *((60, 64), (61, 63), (67, 65)),
 ]
-_JAW = [name for name in _PARTS if name.startswith("middle")]
+_JAW = [name for name in _PARTS if name.startswith("middle of points")]
 _ABOVE = [
     ("left brow", "left eye"),
     ("right brow", "right eye"),
-    ("upper lid of the left eye", "lower lid of the left eye"),
-    ("upper lid of the right eye", "lower lid of the right eye"),
+    ("middle of the upper lids", "middle of the lower lids"),
     *((27, 28), (28, 29), (29, 30)),
     *((k, "nose base") for k in (*range(17, 27), *range(36, 48))),
     *((eye, k) for eye in ("left eye", "right eye") for k in range(30, 36)),

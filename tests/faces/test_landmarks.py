@@ -274,17 +274,23 @@ def test_a_mirrored_or_upturned_face_is_an_error(change):
 
 def test_the_tolerance_is_in_eye_distances():
     face = 50 * average_face()[None]  # the eyes are 50 apart
-    face[0, [40, 41], 1] = face[0, 37, 1] = face[0, 38, 1] = 0
-    face[0, [37, 38], 1] = 49 * TOLERANCE
+    face[0, 55:60, 1] = 60
+    face[0, 49:54, 1] = 60 + 49 * TOLERANCE
     check_landmarks(face)
-    face[0, [37, 38], 1] = 51 * TOLERANCE
+    face[0, 49:54, 1] = 60 + 52 * TOLERANCE
     with pytest.raises(
         ValueError,
-        match=r"the upper lid of the left eye above the lower lid of the left "
-        "eye. Received: the upper lid of the left eye 0.051 eye distances "
-        "below the lower lid",
+        match=r"iBUG order, the upper lip above the lower lip\. Received: "
+        r"the upper lip 0\.1 eye distances below the lower lip",
     ):
         check_landmarks(face)
+
+
+def test_jitter_does_not_change_the_order():
+    # Closed eyes, tracked to 3 hundredths of the eye distance.
+    rng = np.random.default_rng(seed=0)
+    closed = moved_landmarks(average_face(), np.zeros((200, 9)), np.ones(200))
+    check_landmarks(100 * closed + rng.normal(0, 3, closed.shape))
 
 
 def test_a_wrong_order_is_named_with_file_and_line(tmp_path):
