@@ -1,5 +1,12 @@
 """What carried an estimate."""
 
+from fdin_tf.explain.attention import ClipAttention
+from fdin_tf.explain.attention import apex_to_neutral
+from fdin_tf.explain.attention import face_auc
+from fdin_tf.explain.attention import first_layer_components
+from fdin_tf.explain.attention import predict_attention
+from fdin_tf.explain.attention import upsample
+from fdin_tf.explain.attention import weight_per_frame
 from fdin_tf.explain.dynamics import split_at_dynamics
 from fdin_tf.explain.explained import explained
 from fdin_tf.explain.groups import age_groups
@@ -20,8 +27,12 @@ from fdin_tf.explain.perturbation import region_importance
 from fdin_tf.explain.perturbation import replace_dynamics
 
 __all__ = [
+    "ClipAttention",
     "age_groups",
+    "apex_to_neutral",
     "explained",
+    "face_auc",
+    "first_layer_components",
     "group_importance",
     "importance_table",
     "important_regions",
@@ -29,6 +40,7 @@ __all__ = [
     "perturb",
     "perturbation_errors",
     "perturbation_table",
+    "predict_attention",
     "predict_importance",
     "rank_relations",
     "region_importance",
@@ -38,4 +50,6 @@ __all__ = [
     "replace_dynamics",
     "split_at_dynamics",
     "symmetry",
+    "upsample",
+    "weight_per_frame",
 ]
