@@ -16,6 +16,10 @@ from fdin_tf.faces.config import FaceConfig
 from fdin_tf.faces.detect import Face
 from fdin_tf.faces.detect import MTCNNDetector
 from fdin_tf.faces.landmarks import load_landmarks
+from fdin_tf.faces.phases import Phases
+from fdin_tf.faces.phases import find_phases
+from fdin_tf.faces.phases import lip_amplitude
+from fdin_tf.faces.smoothing import smooth_4253h_twice
 from fdin_tf.faces.track import FaceTrack
 from fdin_tf.faces.track import UnusableClip
 from fdin_tf.faces.track import track_face
@@ -29,14 +33,18 @@ __all__ = [
     "FaceConfig",
     "FaceTrack",
     "MTCNNDetector",
+    "Phases",
     "UnusableClip",
     "VideoError",
     "VideoInfo",
     "align_frame",
     "aligned_chunks",
     "eye_similarity",
+    "find_phases",
+    "lip_amplitude",
     "load_landmarks",
     "probe_video",
     "read_frames",
+    "smooth_4253h_twice",
     "track_face",
 ]
