@@ -11,6 +11,7 @@ from fdin_tf.models.pca import build_contrast_encoder
 from fdin_tf.models.pca import chain_encoders
 from fdin_tf.models.pca import fit_pca
 from fdin_tf.models.pca import some_frames
+from fdin_tf.models.siam import build_siam
 from fdin_tf.models.vggface import build_vggface
 from fdin_tf.models.vggface import build_vggface_encoder
 from fdin_tf.models.vggface_weights import load_vggface_weights
@@ -23,6 +24,7 @@ __all__ = [
     "build_image_cnn",
     "build_imagenet_encoder",
     "build_regional",
+    "build_siam",
     "build_vggface",
     "build_vggface_encoder",
     "chain_encoders",

@@ -8,11 +8,16 @@ import tensorflow as tf
 from fdin_tf.explain import explained
 from layers import FrameEncoder
 from layers import RelationalImportance
+from layers import SpatiallyIndexedAttention
+from layers import TemporalAttention
 from tests.models.test_fdin import build_tiny
 from tests.models.test_fdin import make_clips
 from tests.models.test_fdin import make_frames
 from tests.models.test_fdin import randomize
 from tests.models.test_fdin import small_encoder
+from tests.models.test_siam import build_tiny as build_tiny_siam
+from tests.models.test_siam import make_clips as make_frame_clips
+from tests.models.test_siam import reference_siam
 
 FRAME = (12, 24, 3)
 
@@ -125,10 +130,97 @@ def test_the_network_runs_once():
     assert len(names) == 4  # frames, mask, encoder, the network
 
 
+def siam(**kwargs):
+    return randomize(build_tiny_siam(**kwargs))
+
+
+def siam_inside():
+    """A SIAM in a model of its own, with a layer behind."""
+    inner = siam()
+    inputs = {
+        name: keras.Input(symbol.shape[1:], dtype=symbol.dtype, name=name)
+        for name, symbol in inner.input.items()
+    }
+    age = keras.layers.Rescaling(1.0, offset=10.0)(inner(inputs)["age"])
+    return keras.Model(inputs, {"age": age}, name="older")
+
+
+@pytest.mark.parametrize("make", [siam, siam_inside])
+def test_attention_of_siam_comes_along(make):
+    model, clips = make(), make_frame_clips()
+    outputs = explained(model)(clips)
+    assert set(outputs) == {"age", "spatial_attention", "temporal_attention"}
+    np.testing.assert_allclose(outputs["age"], model(clips)["age"], rtol=1e-6)
+    inner = model if make is siam else model.get_layer("siam_age")
+    _, *expected = reference_siam(inner, **clips)
+    names = ("spatial_attention", "temporal_attention")
+    for name, attention in zip(names, expected):
+        assert outputs[name].dtype == "float32"
+        np.testing.assert_allclose(outputs[name], attention, rtol=1e-4)
+        assert np.ptp(attention) > 0.05
+
+
+@pytest.mark.parametrize(
+    ("without", "name"),
+    [
+        ({"spatial_attention": None}, "temporal_attention"),
+        ({"temporal_attention": False}, "spatial_attention"),
+    ],
+)
+def test_of_siam_there_comes_what_it_has(without, name):
+    model, clips = siam(**without), make_frame_clips()
+    assert set(explained(model)(clips)) == {"age", name}
+
+
+def test_siam_without_attention_is_an_error():
+    model = siam(spatial_attention=None, temporal_attention=False)
+    with pytest.raises(
+        ValueError, match=r"holds none. Received: model='siam_age'"
+    ):
+        explained(model)
+
+
+def test_attention_is_float32_under_half_precision_and_sums_to_one():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = siam()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    clips = make_frame_clips()
+    outputs = explained(model)(clips)
+    for name in ("spatial_attention", "temporal_attention"):
+        assert outputs[name].dtype == "float32"
+    np.testing.assert_allclose(
+        np.sum(outputs["temporal_attention"], axis=1), 1, rtol=1e-6
+    )
+
+
+def test_explained_siam_survives_saving_and_export(tmp_path):
+    twin, clips = explained(siam()), make_frame_clips()
+    expected = twin(clips)
+    twin.save(tmp_path / "twin.keras")
+    loaded = keras.saving.load_model(tmp_path / "twin.keras", safe_mode=True)
+    twin.export(tmp_path / "export", verbose=False)
+    exported = tf.saved_model.load(tmp_path / "export")
+    for outputs in (loaded(clips), exported.serve(clips)):
+        assert set(outputs) == set(expected)
+        for name, value in expected.items():
+            np.testing.assert_allclose(outputs[name], value, rtol=1e-4)
+
+
+def test_attention_that_is_not_returned_explains_nothing():
+    maps = keras.Input((4, 2, 3, 5))
+    vectors = SpatiallyIndexedAttention(2)(maps)
+    sequence = keras.layers.Reshape((4, 30))(vectors)
+    model = keras.Model(maps, {"age": TemporalAttention()(sequence)})
+    with pytest.raises(ValueError, match=r"holds none"):
+        explained(model)
+
+
 def test_model_without_importance_is_an_error():
     model = build_tiny(use_importance=False)
     with pytest.raises(
-        ValueError, match=r"one `RelationalImportance`.*holds 0.*'fdin_age'"
+        ValueError, match=r"one `RelationalImportance`.*holds none.*'fdin_age'"
     ):
         explained(model)
 
@@ -136,7 +228,7 @@ def test_model_without_importance_is_an_error():
 def test_model_with_two_importances_is_an_error():
     relations = keras.Input((3, 4))
     outputs = {n: RelationalImportance(name=n)(relations) for n in "ab"}
-    with pytest.raises(ValueError, match=r"this one holds 2"):
+    with pytest.raises(ValueError, match=r"holds importance, importance\."):
         explained(keras.Model(relations, outputs))
 
 
