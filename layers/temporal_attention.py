@@ -18,8 +18,8 @@ class TemporalAttention(keras.layers.Layer):
         s   = sum_t o_t z_t                                              (6)
 
     `o_t` is 0 where the mask is False, and nothing there has any influence. A
-    clip without one real frame gives zeros. (Equation 5 is computed as the
-    softmax of `log e_t`, so that it sums to 1 however small the scores are.)
+    clip without one real frame gives zeros. (Equation 5 is computed from
+    `log e_t`, so that it sums to 1 however small the scores are.)
 
     Args:
         units: Rows `n'` of `M`. None: as many as `z_t` has features.
@@ -130,7 +130,8 @@ class TemporalAttention(keras.layers.Layer):
         scores = ops.matmul(hidden, self.fusion_kernel)
         scores = ops.cast(scores, "float32") + self.fusion_bias
         logs = ops.where(mask, ops.log_sigmoid(scores), _NEVER)
-        attention = ops.where(mask, ops.softmax(logs, axis=1), 0.0)
+        total = ops.logsumexp(logs, axis=1, keepdims=True)
+        attention = ops.where(mask, ops.exp(logs - total), 0.0)
         # Half precision would let the sums drift by a hundredth.
         summary = ops.sum(attention * ops.cast(sequence, "float32"), axis=1)
         return (
