@@ -130,8 +130,10 @@ class TemporalAttention(keras.layers.Layer):
         scores = ops.matmul(hidden, self.fusion_kernel)
         scores = ops.cast(scores, "float32") + self.fusion_bias
         logs = ops.where(mask, ops.log_sigmoid(scores), _NEVER)
-        total = ops.logsumexp(logs, axis=1, keepdims=True)
-        attention = ops.where(mask, ops.exp(logs - total), 0.0)
+        best = ops.max(logs, axis=1, keepdims=True, initial=_NEVER)
+        attention = ops.where(mask, ops.exp(logs - best), 0.0)  # best: 1
+        total = ops.sum(attention, axis=1, keepdims=True)
+        attention = attention / ops.maximum(total, 1)
         # Half precision would let the sums drift by a hundredth.
         summary = ops.sum(attention * ops.cast(sequence, "float32"), axis=1)
         return (
