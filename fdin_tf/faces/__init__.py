@@ -19,6 +19,7 @@ from fdin_tf.faces.landmarks import load_landmarks
 from fdin_tf.faces.phases import Phases
 from fdin_tf.faces.phases import find_phases
 from fdin_tf.faces.phases import lip_amplitude
+from fdin_tf.faces.shape import mean_shape
 from fdin_tf.faces.smoothing import smooth_4253h_twice
 from fdin_tf.faces.track import FaceTrack
 from fdin_tf.faces.track import UnusableClip
@@ -27,11 +28,13 @@ from fdin_tf.faces.video import VideoError
 from fdin_tf.faces.video import VideoInfo
 from fdin_tf.faces.video import probe_video
 from fdin_tf.faces.video import read_frames
+from fdin_tf.faces.warp import FaceWarp
 
 __all__ = [
     "Face",
     "FaceConfig",
     "FaceTrack",
+    "FaceWarp",
     "MTCNNDetector",
     "Phases",
     "UnusableClip",
@@ -43,6 +46,7 @@ __all__ = [
     "find_phases",
     "lip_amplitude",
     "load_landmarks",
+    "mean_shape",
     "probe_video",
     "read_frames",
     "smooth_4253h_twice",
