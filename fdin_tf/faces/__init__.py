@@ -16,6 +16,8 @@ from fdin_tf.faces.config import FaceConfig
 from fdin_tf.faces.detect import Face
 from fdin_tf.faces.detect import MTCNNDetector
 from fdin_tf.faces.landmarks import load_landmarks
+from fdin_tf.faces.mesh import MeshLandmarker
+from fdin_tf.faces.mesh import mesh_landmarks
 from fdin_tf.faces.phases import Phases
 from fdin_tf.faces.phases import find_phases
 from fdin_tf.faces.phases import lip_amplitude
@@ -36,6 +38,7 @@ __all__ = [
     "FaceTrack",
     "FaceWarp",
     "MTCNNDetector",
+    "MeshLandmarker",
     "Phases",
     "UnusableClip",
     "VideoError",
@@ -47,6 +50,7 @@ __all__ = [
     "lip_amplitude",
     "load_landmarks",
     "mean_shape",
+    "mesh_landmarks",
     "probe_video",
     "read_frames",
     "smooth_4253h_twice",
