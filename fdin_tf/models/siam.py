@@ -269,7 +269,7 @@ def _dynamics(sequence, mask, units, dropout, regularizer):
     for layer in (1, 2):
         sequence = keras.layers.SimpleRNN(
             units,
-            activation="relu",
+            activation=rectified,
             return_sequences=True,
             recurrent_initializer=keras.initializers.Orthogonal(gain=1.0),
             kernel_regularizer=regularizer,
@@ -289,6 +289,16 @@ def _temporal_mean(sequence, mask):
     return keras.layers.Dot(axes=(1, 1), dtype="float32", name="temporal_mean")(
         [is_real / ops.maximum(count, 1), sequence]
     )
+
+
+@keras.saving.register_keras_serializable(package="fdin_tf")
+def rectified(values):
+    """ReLU of the recurrent layers.
+
+    In bfloat16, TensorFlow 2.21 cannot fuse its own ReLU in their loop, and
+    then leaves the whole graph unoptimised.
+    """
+    return ops.maximum(values, 0)
 
 
 def _check(name, value, is_valid, what):

@@ -425,15 +425,16 @@ def test_a_training_step_moves_every_weight_and_lowers_the_loss(policy):
     finally:
         keras.config.set_dtype_policy("float32")
     model.compile(
-        keras.optimizers.RMSprop(1e-4, clipvalue=5.0),
+        keras.optimizers.RMSprop(3e-3, clipvalue=5.0),
         {"age": "mae"},
         jit_compile=False,
     )
     clips = make_clips()
     ages = {"age": np.asarray(model(clips)["age"]) + 20}
     before = model.get_weights()
-    first, second = (model.train_on_batch(clips, ages) for _ in range(2))
-    assert second < first
+    model.train_on_batch(clips, ages)
+    error = np.mean(np.abs(model(clips)["age"] - ages["age"]))
+    assert error < 19
     for weight, old in zip(model.trainable_weights, before):
         assert not np.array_equal(weight, old), f"unmoved: {weight.path}"
 
