@@ -1,0 +1,342 @@
+"""Attention: against its definitions, and against what was planted."""
+
+import itertools
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from fdin_tf.explain.attention import apex_to_neutral
+from fdin_tf.explain.attention import face_auc
+from fdin_tf.explain.attention import first_layer_components
+from fdin_tf.explain.attention import predict_attention
+from fdin_tf.explain.attention import upsample
+from fdin_tf.explain.attention import weight_per_frame
+from fdin_tf.models import build_siam
+from layers import SpatiallyIndexedAttention
+from tests.models.test_fdin import build_tiny
+
+SIZE = 40
+MECHANISMS = (
+    "spatially_agnostic",
+    "fully_spatially_indexed",
+    "mediate_spatially_indexed",
+    "spatially_indexed",
+)
+
+
+def make_siam(seed=0, **kwargs):
+    """A small SIAM with 4 x 4 places, all of its weights random."""
+    model = build_siam(
+        frame_shape=(SIZE, SIZE, 1),
+        rnn_units=5,
+        attention_units=6,
+        conv_units=(4, 7, 3),
+        dense_units=8,
+        chunk_size=4,
+        **kwargs,
+    )
+    rng = np.random.default_rng(seed)
+    model.set_weights(
+        [w + rng.normal(0, 0.3, w.shape) for w in model.get_weights()]
+    )
+    return model
+
+
+class Clips:
+    """Clips in memory, of different lengths."""
+
+    name = "frames"
+    shape = (SIZE, SIZE, 1)
+
+    def __init__(self, lengths):
+        rng = np.random.default_rng(0)
+        self.frames = {
+            f"c{k}": rng.integers(0, 256, (t, *self.shape), dtype=np.uint8)
+            for k, t in enumerate(lengths)
+        }
+        self.clips = pd.DataFrame(
+            {"clip_id": list(self.frames), "num_frames": lengths}
+        )
+
+    def load(self, clip_id):
+        return self.frames[clip_id]
+
+
+def test_a_network_without_attention_is_an_error():
+    plain = make_siam(spatial_attention=None, temporal_attention=False)
+    with pytest.raises(ValueError, match=r"Received: model=.*siam_age"):
+        predict_attention(plain, Clips((3,)), ["c0"])
+    with pytest.raises(
+        ValueError, match=r"spatial or temporal attention.*importance"
+    ):
+        predict_attention(build_tiny(), Clips((3,)), ["c0"])
+
+
+def test_no_clip_is_an_error():
+    with pytest.raises(ValueError, match=r"at least one clip.*clip_ids=\[\]"):
+        predict_attention(make_siam(), Clips((3,)), [])
+
+
+def literal_upsample(attention, size):
+    """The definition, one pixel after the other."""
+    height, width = attention.shape
+    result = np.zeros((size, size))
+    for y, x in itertools.product(range(size), repeat=2):
+        total = weights = 0.0
+        for i, j in itertools.product(range(height), range(width)):
+            dy = (y + 0.5) - (i + 0.5) * size / height
+            dx = (x + 0.5) - (j + 0.5) * size / width
+            sy, sx = 0.5 * size / height, 0.5 * size / width
+            g = np.exp(-(dy**2) / (2 * sy**2) - dx**2 / (2 * sx**2))
+            total += g * attention[i, j]
+            weights += g
+        result[y, x] = total / weights
+    return result
+
+
+def test_upsampling_is_its_definition():
+    attention = np.random.default_rng(0).random((4, 3))
+    np.testing.assert_allclose(
+        upsample(attention, 11), literal_upsample(attention, 11), rtol=1e-12
+    )
+
+
+def test_upsampling_is_a_normalised_gaussian_filter():
+    """Of the attention at the middles of the cells, by another library."""
+    attention = np.random.default_rng(0).random((5, 5))
+    cell, size = 9, 45
+    at_middles, ones = np.zeros((2, size, size))
+    at_middles[4::cell, 4::cell] = attention
+    ones[4::cell, 4::cell] = 1
+    filtered, total = (
+        gaussian_filter(image, cell / 2, mode="constant", truncate=12)
+        for image in (at_middles, ones)
+    )
+    np.testing.assert_allclose(
+        upsample(attention, size), filtered / total, rtol=1e-9
+    )
+
+
+def test_upsampling_keeps_constants_and_is_linear():
+    rng = np.random.default_rng(0)
+    first, second = rng.random((2, 3, 13, 13))
+    np.testing.assert_allclose(upsample(np.full((13, 13), 0.3), 114), 0.3)
+    np.testing.assert_allclose(
+        upsample(2 * first - 3 * second, 114),
+        2 * upsample(first, 114) - 3 * upsample(second, 114),
+        atol=1e-12,
+    )
+
+
+def test_upsampling_mirrors_with_its_input_and_keeps_its_range():
+    attention = np.random.default_rng(0).random((13, 13))
+    found = upsample(attention, 114)
+    for axis in (0, 1):
+        np.testing.assert_allclose(
+            upsample(np.flip(attention, axis), 114), np.flip(found, axis)
+        )
+    assert attention.min() <= found.min() < found.max() <= attention.max()
+
+
+def test_upsampling_takes_any_leading_axes_and_keeps_float32():
+    attention = np.random.default_rng(0).random((2, 3, 4, 5))
+    found = upsample(attention.astype("float32"), 9)
+    assert (found.shape, found.dtype) == ((2, 3, 9, 9), np.float32)
+    np.testing.assert_allclose(
+        found[1, 2], upsample(attention[1, 2], 9), rtol=1e-5
+    )
+    assert upsample(np.eye(3, dtype=int), 2).dtype == np.float64
+
+
+@pytest.mark.parametrize("shape", [(3,), (0, 3), (2, 3, 0)])
+def test_upsampling_of_no_map_is_an_error(shape):
+    with pytest.raises(ValueError, match=r"\(\.\.\., h, w\).*of shape \("):
+        upsample(np.zeros(shape), 5)
+
+
+def test_upsampling_to_nothing_is_an_error():
+    with pytest.raises(ValueError, match=r"at least a pixel.*size=0"):
+        upsample(np.zeros((2, 2)), 0)
+
+
+def test_area_is_the_probability_that_a_face_pixel_has_more():
+    rng = np.random.default_rng(0)
+    maps = rng.random((2, 3, 3, 3))
+    mask = rng.random((8, 8)) < 0.4
+    areas = face_auc(maps, mask)
+    assert areas.shape == (2, 3)
+    for place in np.ndindex(2, 3):
+        image = literal_upsample(maps[place], 8)
+        pairs = [
+            (face > other) + 0.5 * (face == other)
+            for face in image[mask]
+            for other in image[~mask]
+        ]
+        assert areas[place] == pytest.approx(np.mean(pairs))
+
+
+def test_attention_on_a_planted_face_separates_it():
+    y, x = np.mgrid[:114, :114] / 113 * 2 - 1
+    mask = x**2 + (y / 1.1) ** 2 < 0.5
+    i, j = np.mgrid[:13, :13] / 12 * 2 - 1
+    on_face = np.where(i**2 + j**2 < 0.45, 0.9, 0.1)
+    assert face_auc(on_face, mask) > 0.97
+    assert face_auc(1 - on_face, mask) < 0.03
+    assert face_auc(np.full((13, 13), 0.7), mask) == 0.5
+
+
+def test_a_mask_that_is_no_square_is_an_error():
+    with pytest.raises(ValueError, match=r"\(size, size\).*\(3, 4\)"):
+        face_auc(np.zeros((2, 2)), np.eye(3, 4) > 0)
+
+
+@pytest.mark.parametrize("mask", [np.zeros((3, 3)), np.ones((3, 3))])
+def test_a_mask_of_one_kind_is_an_error(mask):
+    with pytest.raises(
+        ValueError, match=f"face and background.*{mask.sum():.0f} pixels.*of 9"
+    ):
+        face_auc(np.zeros((2, 2)), mask)
+
+
+def test_weights_are_averaged_within_a_phase():
+    temporal = [0.05, 0.05, 0.3, 0.5, 0.1]
+    apex = [False, False, True, True, False]
+    neutral = [True, True, False, False, False]
+    assert weight_per_frame(temporal, apex) == pytest.approx(0.4)
+    assert weight_per_frame(temporal, neutral) == pytest.approx(0.05)
+    assert apex_to_neutral(temporal, apex, neutral) == pytest.approx(8)
+
+
+def test_uniform_weights_have_a_ratio_of_one():
+    frames = np.arange(30)
+    ratio = apex_to_neutral(np.full(30, 1 / 30), frames > 9, frames < 3)
+    assert ratio == pytest.approx(1)
+
+
+def test_a_clip_without_a_phase_has_no_ratio():
+    temporal, none, some = [0.4, 0.6], [False, False], [True, False]
+    assert np.isnan(weight_per_frame(temporal, none))
+    assert np.isnan(apex_to_neutral(temporal, none, some))
+    assert np.isnan(apex_to_neutral(temporal, some, none))
+    assert apex_to_neutral([0.0, 1.0], [False, True], some) == np.inf
+
+
+@pytest.mark.parametrize("where", [[True], [[True, False]]])
+def test_weights_and_frames_of_other_shapes_are_an_error(where):
+    with pytest.raises(
+        ValueError, match=r"one bool per frame.*\(2,\), where of shape"
+    ):
+        weight_per_frame([0.4, 0.6], where)
+
+
+def attention_layer(model):
+    return model.get_layer("appearance").encoder.get_layer("spatial_attention")
+
+
+def literal_hidden(model, frames, mask):
+    """Mean of tanh(W_ij F_ij + b_ij), one frame and one place at a time."""
+    encoder = model.get_layer("appearance").encoder
+    to_maps = keras.Model(encoder.input, encoder.get_layer("pool_2").output)
+    kernel, bias = attention_layer(model).get_weights()[:2]
+    hidden = np.zeros((4, 4, 6))
+    for clip, t in np.argwhere(mask):
+        maps = np.asarray(to_maps(frames[clip, t][None]))[0]
+        for i, j in itertools.product(range(4), repeat=2):
+            place = 4 * i + j
+            w = kernel if kernel.ndim == 2 else kernel[place]
+            b = bias if bias.ndim == 1 else bias[place]
+            hidden[i, j] += np.tanh(maps[i, j] @ w + b)
+    return hidden / mask.sum()
+
+
+@pytest.fixture(scope="module")
+def batch():
+    """Two clips, of which one has padding."""
+    rng = np.random.default_rng(1)
+    frames = rng.integers(0, 256, (2, 5, SIZE, SIZE, 1), dtype=np.uint8)
+    mask = np.ones((2, 5), bool)
+    mask[1, 3:] = False
+    return frames, mask
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_components_are_those_of_the_hidden_vectors(mechanism, batch):
+    model = make_siam(spatial_attention=mechanism)
+    components, ratios = first_layer_components(model, *batch)
+    vectors = literal_hidden(model, *batch).reshape(16, 6)
+    values, axes = np.linalg.eigh(np.cov(vectors.T))
+    assert components.shape == (3, 4, 4)
+    np.testing.assert_allclose(
+        ratios, values[::-1][:3] / values.sum(), rtol=1e-3
+    )
+    centred = vectors - vectors.mean(axis=0)
+    for component, axis in zip(components, axes.T[::-1]):
+        projected = (centred @ axis).reshape(4, 4)
+        sign = np.sign((projected * component).sum())
+        np.testing.assert_allclose(component, sign * projected, atol=1e-4)
+        assert component.max() == np.abs(component).max()
+
+
+def test_a_planted_pattern_is_the_first_component(batch):
+    model = make_siam()
+    layer = attention_layer(model)
+    pattern = 0.6 - 1.5 * np.linspace(0, 1, 16) ** 2
+    kernel, bias, *second = layer.get_weights()
+    bias[:] = 0
+    bias[:, 2] = np.arctanh(pattern)
+    layer.set_weights([0 * kernel, bias, *second])
+    (component,), (ratio,) = first_layer_components(model, *batch, 1)
+    assert ratio == pytest.approx(1)
+    centred = pattern - pattern.mean()
+    sign = np.sign(centred[np.abs(centred).argmax()])
+    np.testing.assert_allclose(component.ravel(), sign * centred, atol=1e-5)
+
+
+def test_padded_frames_have_no_part_in_components(batch):
+    model = make_siam()
+    frames, mask = batch
+    other = frames.copy()
+    other[~mask] = 255
+    for found, expected in zip(
+        first_layer_components(model, other, mask),
+        first_layer_components(model, frames, mask),
+    ):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_components_of_a_model_inside_another_are_the_same(batch):
+    model = make_siam()
+    outer = keras.Model(model.input, model(model.input))
+    found, _ = first_layer_components(outer, *batch)
+    expected, _ = first_layer_components(model, *batch)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_components_need_spatial_attention(batch):
+    model = make_siam(spatial_attention=None)
+    with pytest.raises(
+        ValueError, match=r"with a `SpatiallyIndexedAttention`.*siam_age"
+    ):
+        first_layer_components(model, *batch)
+    # On its own, not on frames: there is no layer of features before it.
+    maps = keras.Input((4, 4, 2))
+    alone = keras.Model(maps, SpatiallyIndexedAttention(3)(maps), name="alone")
+    with pytest.raises(ValueError, match=r"encode its frames.*'alone'"):
+        first_layer_components(alone, *batch)
+
+
+def test_components_need_a_real_frame(batch):
+    frames, mask = batch
+    with pytest.raises(ValueError, match=r"one real frame.*\(2, 5\)"):
+        first_layer_components(make_siam(), frames, 0 * mask)
+
+
+@pytest.mark.parametrize("count", [0, 7])
+def test_more_components_than_hidden_units_are_an_error(count, batch):
+    with pytest.raises(
+        ValueError, match=f"hidden units, 6. Received: num_components={count}"
+    ):
+        first_layer_components(make_siam(), *batch, count)
