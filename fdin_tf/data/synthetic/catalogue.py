@@ -13,7 +13,8 @@ SUBJECT_DETAILS = "Synthetic_Smile_Database_Subject_Details.txt"
 MAX_SUBJECTS = 999
 
 _GENDERS = ("female", "male")
-_YOUNGEST, _OLDEST = 8, 76  # years, both included
+#: Youngest and oldest age of a set, years, both included.
+AGES = (8, 76)
 _GOLDEN = (5**0.5 - 1) / 2
 _FILE_WORDS = {"posed": "deliberate", "spontaneous": "spontaneous"}
 
@@ -81,12 +82,13 @@ def draw_subjects(seed, num_subjects):
     rng = np.random.default_rng(seed)
     start = rng.random()
     first = rng.integers(2, size=MAX_SUBJECTS)
-    span = _OLDEST + 1 - _YOUNGEST
+    youngest, oldest = AGES
+    span = oldest + 1 - youngest
     return [
         Subject(
             code=f"{i + 1:03d}",
             seed=10000 * seed + i,
-            age=_YOUNGEST + int(span * ((start + i * _GOLDEN) % 1)),
+            age=youngest + int(span * ((start + i * _GOLDEN) % 1)),
             gender=_GENDERS[(first[i // 2] + i) % 2],
         )
         for i in range(num_subjects)

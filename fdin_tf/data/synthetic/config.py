@@ -12,9 +12,12 @@ class SyntheticConfig:
 
     Attributes:
         kind: `"natural"`: smiles whose look and course depend on age, gender
-            and smile type. `"planted"`: faces that all show the same age, and
-            nine regions that move independently (see `planted_target`); age,
-            gender and smile type are drawn too, but nothing shows them.
+            and smile type. `"expressive"`: the same, but at rest every face
+            looks equally old: age shows in the wrinkles of the smile, which
+            has neutral frames before and after it. `"planted"`: faces that
+            all show the same age, and nine regions that move independently
+            (see `planted_target`); age, gender and smile type are drawn too,
+            but nothing shows them.
         seed: Seed of the whole set, 0 or more.
         num_subjects: 1 to 999.
         clips_per_subject: 1 or more; posed and spontaneous ones in turn.
@@ -29,7 +32,7 @@ class SyntheticConfig:
     'natural'
     """
 
-    kind: Literal["natural", "planted"] = "natural"
+    kind: Literal["natural", "expressive", "planted"] = "natural"
     seed: int = 0
     num_subjects: int = 120
     clips_per_subject: int = 2
@@ -39,7 +42,10 @@ class SyntheticConfig:
 
     def __post_init__(self):
         checks = {
-            "kind": (self.kind in ("natural", "planted"), "natural or planted"),
+            "kind": (
+                self.kind in ("natural", "expressive", "planted"),
+                "natural, expressive or planted",
+            ),
             "seed": (self.seed >= 0, "0 or more"),
             "num_subjects": (
                 1 <= self.num_subjects <= MAX_SUBJECTS,
@@ -64,6 +70,7 @@ class SyntheticConfig:
 #: The sets that tests, recipes and examples use.
 SYNTHETIC_SETS = {
     "natural": SyntheticConfig(),
+    "expressive": SyntheticConfig(kind="expressive", size=192),
     "tiny": SyntheticConfig(num_subjects=8, num_frames=24, size=128),
     "planted": SyntheticConfig(
         kind="planted",

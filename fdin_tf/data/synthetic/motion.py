@@ -129,7 +129,7 @@ def amplitude_curves(phases, peaks, drift, num_frames):
     return peaks * (rise - fall) * (1 - drift * np.sin(2 * np.pi * apex) ** 2)
 
 
-def draw_smile(rng, spontaneity, age, gender, **recording):
+def draw_smile(rng, spontaneity, age, gender, rest=0.0, **recording):
     """Draws a smile whose course depends on its type and on age.
 
     Args:
@@ -137,6 +137,7 @@ def draw_smile(rng, spontaneity, age, gender, **recording):
         spontaneity: `"spontaneous"` or `"posed"`.
         age: Age of the subject in years.
         gender: `"female"` or `"male"`.
+        rest: Share of the clip before the smile's part of it, and after.
         **recording: `num_frames`, `size` and `frames_per_second`.
 
     Returns:
@@ -152,12 +153,8 @@ def draw_smile(rng, spontaneity, age, gender, **recording):
     # A long rise still leaves an apex of a twenty-fifth of the clip.
     offset_start = np.maximum(rng.uniform(0.62, 0.75), onset_end + 0.04)
     offset_end = offset_start + smile["fall"] * rng.uniform(0.8, 1.2)
-    phases = Phases(
-        onset_start * length,
-        onset_end * length,
-        offset_start * length,
-        offset_end * length,
-    )
+    borders = (onset_start, onset_end, offset_start, offset_end)
+    phases = Phases(*((rest + (1 - 2 * rest) * b) * length for b in borders))
     asymmetry = smile["asymmetry"] * rng.normal()
     peaks = np.array(smile["amplitudes"]) * (1.1 if gender == "female" else 1)
     peaks *= rng.uniform(0.75, 1.1) * rng.uniform(0.85, 1.15, _NUM_REGIONS)
