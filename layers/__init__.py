@@ -1,5 +1,6 @@
 """Keras layers of the facial trait networks; importing registers them all."""
 
+from layers.face_standardization import FaceStandardization
 from layers.frame_encoder import FrameEncoder
 from layers.local_response_normalization import LocalResponseNormalization
 from layers.location_embed import LocationEmbed
@@ -12,6 +13,7 @@ from layers.spatially_indexed_attention import SpatiallyIndexedAttention
 from layers.temporal_attention import TemporalAttention
 
 __all__ = [
+    "FaceStandardization",
     "FrameEncoder",
     "LocalResponseNormalization",
     "LocationEmbed",

@@ -13,6 +13,7 @@ from keras import ops
 from fdin_tf.models.fdin import TARGETS
 from fdin_tf.models.fdin import check_choice
 from fdin_tf.models.fdin import estimate_layer
+from layers import FaceStandardization
 from layers import FrameEncoder
 from layers import LocalResponseNormalization
 from layers import SpatiallyIndexedAttention
@@ -39,7 +40,8 @@ def build_siam(
     padding=("valid", "same", "valid"),
     pool_size=2,
     dense_units=4096,
-    scale=1 / 255,
+    standardize=True,
+    background=0.0,
     chunk_size=64,
 ):
     """Builds the network of figure 1 of the paper; the defaults are its sizes.
@@ -76,10 +78,11 @@ def build_siam(
       are of 2 x 2. A frame of 114 x 114 gives maps of 27 x 27 after the first
       pooling, 13 x 13 after the second, and 11 x 11 after the third
       convolution.
+    - Grey levels are standardised over the face in every frame, which takes
+      away skin tone, light and contrast (`FaceStandardization`).
     - Response normalisation has the constants that its inventors print:
-      `x / (2 + 1e-4 sum of 5 squares)^0.75`. Their pixels went to 255; with
-      those in 0..1 that follow from `scale`, it comes close to a constant
-      factor of 0.6.
+      `x / (2 + 1e-4 sum of 5 squares)^0.75`. Their pixels went to 255; here
+      it comes close to a constant factor of 0.6.
     - Attention after convolution 1 or 2 comes after its normalisation and
       pooling.
     - Dropout of the appearance module follows its dense layer of 4096 units,
@@ -122,7 +125,10 @@ def build_siam(
         padding: Their padding, `"valid"` or `"same"`.
         pool_size: Size and stride of both poolings.
         dense_units: Units of the first dense layer.
-        scale: Factor of the frames' values, which are 0 to 255.
+        standardize: Whether frames are standardised over their face (what is
+            not 0), or only divided by 255.
+        background: Value of what surrounds a standardised face, in standard
+            deviations.
         chunk_size: How many frames go through the appearance module at once,
             outside of training.
 
@@ -138,9 +144,9 @@ def build_siam(
             none of the above, if a number of units, `pool_size` or
             `chunk_size` is no positive integer, if `conv_units`,
             `kernel_sizes`, `strides` or `padding` has not three entries of
-            its kind, if a dropout is outside [0, 1), if `l2` or `scale` is
-            out of range, or if `frame_shape` is not known or is too small for
-            the convolutions.
+            its kind, if a dropout is outside [0, 1), if `l2` or `background`
+            is out of range, or if `frame_shape` is not known or is too small
+            for the convolutions.
 
     Example:
 
@@ -162,7 +168,7 @@ def build_siam(
     _check("cnn_dropout", cnn_dropout, _is_share, "in [0, 1)")
     _check("rnn_dropout", rnn_dropout, _is_share, "in [0, 1)")
     _check("l2", l2, lambda x: 0 <= x < math.inf, "finite and 0 or more")
-    _check("scale", scale, lambda x: 0 < x < math.inf, "finite and above 0")
+    _check("background", background, math.isfinite, "finite")
 
     regularizer = keras.regularizers.L2(l2) if l2 else None
     attend = None
@@ -183,7 +189,7 @@ def build_siam(
             dense_units=(dense_units, rnn_units),
             dropout=cnn_dropout,
             regularizer=regularizer,
-            scale=scale,
+            scale=_scaling(standardize, background),
         )
     except ValueError as error:  # of Keras; everything else is checked above
         raise ValueError(
@@ -235,7 +241,7 @@ def _appearance(
     }
     frame = keras.Input(frame_shape, name="frame")
     outputs = {}
-    maps = keras.layers.Rescaling(scale, name="scale")(frame)
+    maps = scale(frame)
     for block, (units, size, stride, padding) in enumerate(convolutions, 1):
         maps = keras.layers.Conv2D(
             units, size, stride, padding, name=f"conv_{block}", **relu
@@ -262,6 +268,13 @@ def _appearance(
         hidden
     )
     return keras.Model(frame, outputs, name="appearance")
+
+
+def _scaling(standardize, background):
+    """The layer of grey levels."""
+    if standardize:
+        return FaceStandardization(background, name="scale")
+    return keras.layers.Rescaling(1 / 255, name="scale")
 
 
 def _dynamics(sequence, mask, units, dropout, regularizer):

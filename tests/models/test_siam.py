@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from fdin_tf.models import build_siam
 from layers.spatially_indexed_attention import MECHANISMS
+from tests.layers.test_face_standardization import reference_standardization
 from tests.layers.test_local_response_normalization import (
     reference_normalization,
 )
@@ -71,9 +72,10 @@ def reference_pooling(maps, size=2):
     return pooled
 
 
-def reference_appearance(weights, frame, position=2, scale=1 / 255):
+def reference_appearance(weights, frame, position=2, scaled=None):
     """Section III-A and equations 1 and 2 on one frame: p_t and A."""
-    maps, attention = frame.astype("float64") * scale, None
+    scaled = scaled or reference_standardization
+    maps, attention = scaled(frame.astype("float64")), None
     for block, stride, padding in (
         (1, 2, "valid"),
         (2, 1, "same"),
@@ -259,12 +261,14 @@ def test_equals_the_equations_of_the_paper(mechanism, recurrent, temporal):
 
 @pytest.mark.parametrize("position", [1, 2, 3])
 def test_attention_may_follow_each_convolution(position):
-    model = randomize(build_tiny(spatial_position=position, scale=0.01))
+    model = randomize(build_tiny(spatial_position=position, standardize=False))
     clips = make_clips()
     encoder = model.get_layer("appearance").encoder
     attention = encoder.output["spatial_attention"]
     assert attention.shape == (None, *PLACES[position])
-    expected, *_ = reference_siam(model, **clips, position=position, scale=0.01)
+    expected, *_ = reference_siam(
+        model, **clips, position=position, scaled=lambda frame: frame / 255
+    )
     np.testing.assert_allclose(model(clips)["age"], expected, rtol=1e-4)
 
 
@@ -521,8 +525,7 @@ def test_unknown_choice_is_an_error(name, value):
         ("rnn_dropout", -0.1, r"in \[0, 1\)"),
         ("l2", -1e-4, "finite and 0 or more"),
         ("l2", float("inf"), "finite and 0 or more"),
-        ("scale", 0, "finite and above 0"),
-        ("scale", float("nan"), "finite and above 0"),
+        ("background", float("nan"), "finite"),
     ],
 )
 def test_argument_of_the_wrong_kind_is_an_error(name, values, what):
