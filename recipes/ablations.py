@@ -38,7 +38,7 @@ from recipes.networks import PAPER
 from recipes.networks import SMOKE_CLASSES
 from recipes.networks import NetworkConfig
 from recipes.networks import builders
-from recipes.networks import encoder_of
+from recipes.networks import frontend_of
 
 TITLES = {
     "age": "Table 2: mean absolute error of age in years",
@@ -101,7 +101,7 @@ def run(config):
     tables, printed = {}, []
     for target in config.targets:
         comparison = run_comparison(
-            config, "ablations", target, networks[target], encoder_of(config)
+            config, "ablations", target, networks[target], frontend_of(config)
         )
         found, figures = {TABLES[target]: comparison.table}, {}
         if target == "age":

@@ -4,7 +4,8 @@
     python -m recipes.cache --clear runs      # forget runs, keep features
 
 Rooms: `embedded` (drawn clips), `tracks` (where the face is in every frame),
-`features` (encoded frames), `runs` (checkpoints and results).
+`features` (encoded frames), `crops` (faces with landmarks), `runs`
+(checkpoints and results).
 """
 
 import dataclasses
@@ -19,7 +20,7 @@ from rich.table import Table
 from fdin_tf.data.cache import default_cache_dir
 from recipes.cli import run_recipe
 
-ROOMS = ("embedded", "tracks", "features", "runs")
+ROOMS = ("embedded", "tracks", "features", "crops", "runs")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Config:
     """
 
     clear: tuple[
-        Literal["embedded", "tracks", "features", "runs", "all"], ...
+        Literal["embedded", "tracks", "features", "crops", "runs", "all"], ...
     ] = ()
     cache_dir: Path | None = None
 

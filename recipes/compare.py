@@ -31,7 +31,7 @@ from recipes.networks import PAPER
 from recipes.networks import SMOKE_CLASSES
 from recipes.networks import NetworkConfig
 from recipes.networks import builders
-from recipes.networks import encoder_of
+from recipes.networks import frontend_of
 
 TITLES = {
     "age": "Table 3: mean absolute error of age in years",
@@ -89,7 +89,7 @@ def run(config):
             "compare",
             target,
             networks[target],
-            encoder_of(config),
+            frontend_of(config),
             edges=config.edges,
             per=config.per,
         )

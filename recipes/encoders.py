@@ -7,11 +7,12 @@ from fdin_tf.models import fit_pca
 from fdin_tf.models import load_vggface_weights
 from fdin_tf.models import some_frames
 from fdin_tf.progress import console
+from fdin_tf.training.encoder_frontend import EncoderFrontend
 from fdin_tf.training.precision import precision_policy
 
 
-def resolve_encoder(name, weights, frame_shape, components, precision):
-    """The frame encoder of a run.
+def resolve_frontend(name, weights, frame_shape, components, precision):
+    """The frame encoder of a run, as its frontend.
 
     Args:
         name: `vggface`; `imagenet`; `pca`; or `auto`, the first of these that
@@ -23,9 +24,7 @@ def resolve_encoder(name, weights, frame_shape, components, precision):
         precision: Keras dtype policy that the encoder computes in.
 
     Returns:
-        The pair of a fixed encoder (a Keras model from frames to features)
-        and a function from the features of the training clips to a further
-        Keras model, for what is fitted inside each fold; or None.
+        `EncoderFrontend`.
 
     Raises:
         ValueError: If `vggface` comes without weights, or `pca` with them.
@@ -47,17 +46,17 @@ def resolve_encoder(name, weights, frame_shape, components, precision):
         if name == "vggface" or (name == "auto" and weights is not None):
             encoder = build_vggface_encoder(frame_shape)
             load_vggface_weights(weights, encoder)
-            return encoder, None
+            return EncoderFrontend(encoder)
         if name in ("imagenet", "auto"):
             try:
-                return build_imagenet_encoder(
-                    frame_shape, weights or "imagenet"
-                ), None
+                return EncoderFrontend(
+                    build_imagenet_encoder(frame_shape, weights or "imagenet")
+                )
             except OSError as error:
                 if name == "imagenet":
                     raise
                 console.print(f"{error} Going on with the encoder `pca`.")
-    return (
+    return EncoderFrontend(
         build_contrast_encoder(frame_shape),
         lambda clips: fit_pca(some_frames(clips), components),
     )

@@ -23,7 +23,7 @@ from recipes.networks import PAPER
 from recipes.networks import SMOKE_CLASSES
 from recipes.networks import NetworkConfig
 from recipes.networks import builder
-from recipes.networks import encoder_of
+from recipes.networks import frontend_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +63,7 @@ def run(config):
         experiment="gender_cv",
         target="gender",
         build_model=builder("fdin", "gender", config),
-        get_encoder=encoder_of(config),
+        get_frontend=frontend_of(config),
         edges=config.edges,
         per=config.per,
     )

@@ -14,7 +14,7 @@ from fdin_tf.models import build_image_cnn
 from fdin_tf.models import build_regional
 from fdin_tf.training.experiment import Experiment
 from fdin_tf.training.fit import FitConfig
-from recipes.encoders import resolve_encoder
+from recipes.encoders import resolve_frontend
 
 # Of every kind of FDIN: whether it has locational features, and importance.
 _FDIN = {
@@ -163,10 +163,10 @@ def check_networks(names):
             )
 
 
-def encoder_of(config):
-    """What `run_experiment` takes the frame encoder from."""
+def frontend_of(config):
+    """What `run_experiment` takes the frontend from."""
     return functools.partial(
-        resolve_encoder,
+        resolve_frontend,
         config.encoder,
         config.encoder_weights,
         (config.face.size, config.face.size, 3),

@@ -19,7 +19,7 @@ from recipes.networks import PAPER
 from recipes.networks import SMOKE
 from recipes.networks import NetworkConfig
 from recipes.networks import builder
-from recipes.networks import encoder_of
+from recipes.networks import frontend_of
 
 PRESETS = {
     "demo": (
@@ -44,7 +44,7 @@ def run(config):
         experiment="spontaneity_cv",
         target="spontaneity",
         build_model=builder("fdin", "spontaneity", config),
-        get_encoder=encoder_of(config),
+        get_frontend=frontend_of(config),
     )
 
 

@@ -140,6 +140,41 @@ def check_clips(table, source="the clip table", first_line=None):
         _refuse(bad["column"], bad["index"], table, source, first_line)
 
 
+def select_clips(clips, database=None, spontaneity=None):
+    """The clips of one database, or of one type of expression.
+
+    Args:
+        clips: Clip table.
+        database: Name of a database; None: all.
+        spontaneity: `posed` or `spontaneous`; None: both, and clips of
+            unknown type.
+
+    Returns:
+        Rows of the clip table, indexed from 0.
+
+    Raises:
+        ValueError: If there are no such clips.
+
+    Example:
+
+    >>> clips = pd.DataFrame({"clip_id": ["a", "b"], "database": ["x", "y"]})
+    >>> select_clips(clips, database="y").clip_id.tolist()
+    ['b']
+    """
+    for name, wanted in (("database", database), ("spontaneity", spontaneity)):
+        if wanted is None:
+            continue
+        there = clips[name].dropna().unique()
+        if wanted not in there:
+            raise ValueError(
+                f"Expected clips whose `{name}` is one of "
+                f"{', '.join(map(repr, sorted(there)))}. Received: "
+                f"{name}={wanted!r}"
+            )
+        clips = clips[clips[name] == wanted]
+    return clips.reset_index(drop=True)
+
+
 def require_target(clips, target, source="the clip table"):
     """Checks that every clip has a label for what is to be estimated.
 

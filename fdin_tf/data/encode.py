@@ -2,54 +2,36 @@
 
 import dataclasses
 import hashlib
-import os
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import as_completed
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from fdin_tf.data.cache import ArrayCache
-from fdin_tf.data.cache import content_digest
-from fdin_tf.data.cache import default_cache_dir
 from fdin_tf.data.cache import settings_digest
-from fdin_tf.data.cache import sweep
+from fdin_tf.data.stored import FaceFiles
+from fdin_tf.data.stored import StoredClips
+from fdin_tf.data.stored import store_clips
 from fdin_tf.faces import FaceConfig
-from fdin_tf.faces import FaceTrack
-from fdin_tf.faces import UnusableClip
 from fdin_tf.faces import aligned_chunks
-from fdin_tf.faces import track_face
-from fdin_tf.progress import progress_bar
 
-# Raised when stored arrays would no longer mean the same.
-TRACK_FORMAT = 1
+# Raised when stored features would no longer mean the same.
 FEATURE_FORMAT = 1
 _CHUNK = 64
 
 
 @dataclasses.dataclass(frozen=True)
-class EncodedClips:
+class EncodedClips(StoredClips):
     """Clips with what their frames were encoded to.
 
     Attributes:
-        clips: Clip table of the usable clips, further columns
-            `num_frames` (usable frames), `frames_per_second` and one
-            `face_*` count per situation that tracking met.
-        left_out: Table of the others: clip_id, path, reason.
-        keys: Cache key of every usable clip, by clip id.
-        cache: The cache that holds the arrays.
         encoder: Name of the encoder.
         shape: Shape of one encoded frame, `(h, w, c)`.
+        name: What a network calls this input.
     """
 
-    clips: pd.DataFrame
-    left_out: pd.DataFrame
-    keys: dict[str, str]
-    cache: ArrayCache
     encoder: str
     shape: tuple[int, ...]
+    name: str = "features"
 
     def load(self, clip_id):
         """Encoded frames of one clip, `(frames, h, w, c)` float16.
@@ -57,36 +39,25 @@ class EncodedClips:
         Raises:
             OSError: If the file was removed or damaged since it was checked.
         """
-        arrays = self.cache.get(self.keys[clip_id])
-        if arrays is None:
-            raise OSError(
-                f"The encoded frames of clip {clip_id!r} are gone or damaged; "
-                "run the same command again to encode them anew. Received: "
-                f"path={self.cache.path(self.keys[clip_id])}"
-            )
-        return arrays["features"]
-
-    def fingerprint(self):
-        """Digest of videos, settings, encoder and labels together."""
-        labels = self.clips.drop(columns="path").sort_values("clip_id")
-        return settings_digest(
-            sorted(self.keys.items()), labels.to_json(orient="split")
-        )
+        return self.arrays(clip_id)["features"]
 
 
 @dataclasses.dataclass(frozen=True)
 class FoldClips:
-    """Clips behind a further model that was fitted inside a fold, in memory.
+    """Clips as one fold's network takes them, in memory.
 
     Attributes:
         clips: Clip table with `num_frames`.
-        shape: Shape of one encoded frame, `(h, w, c)`.
-        features: Encoded frames by clip id, float16.
+        shape: Shape of one frame, `(h, w, c)`.
+        features: Frames by clip id, `(frames, h, w, c)`: features as float16,
+            or images as uint8.
+        name: What a network calls this input: `features` or `frames`.
     """
 
     clips: pd.DataFrame
     shape: tuple[int, ...]
     features: dict[str, np.ndarray]
+    name: str = "features"
 
     @classmethod
     def encode(cls, encoded, fitted, clip_ids):
@@ -97,7 +68,7 @@ class FoldClips:
         return cls(clips, fitted.output_shape[1:], features)
 
     def load(self, clip_id):
-        """Encoded frames of one clip, `(frames, h, w, c)`."""
+        """Frames of one clip, `(frames, h, w, c)`."""
         return self.features[clip_id]
 
 
@@ -111,11 +82,7 @@ def encode_clips(
 ):
     """Follows, aligns and encodes the face in every clip, once.
 
-    Everything is cached: face tracks by the content of the video (and of the
-    landmark file) and the face settings, encoded frames by these and the
-    encoder. A call that was interrupted continues where it stopped. A clip
-    that cannot be read, or shows too few usable frames, is left out and
-    listed with the reason.
+    See `store_clips` for what is cached, and which clips are left out.
 
     Args:
         clips: Clip table.
@@ -136,102 +103,29 @@ def encode_clips(
         OverflowError: If features are too large for float16.
         ValueError: If no clip is usable.
     """
-    if landmarks_dir is not None and not Path(landmarks_dir).is_dir():
-        raise FileNotFoundError(
-            "Expected a folder of landmark files. Received: "
-            f"landmarks_dir={landmarks_dir}"
-        )
-    job = _EncodingJob(encoder, cache_dir, face, landmarks_dir)
-    workers = workers or os.cpu_count()
-    results = {}
-    with progress_bar() as bar, ThreadPoolExecutor(workers) as pool:
-        task = bar.add_task("Faces and features", total=len(clips), note="")
-        futures = {
-            pool.submit(job.run, row.clip_id, Path(row.path)): row.clip_id
-            for row in clips.itertuples()
-        }
-        try:
-            for future in as_completed(futures):
-                results[futures[future]] = future.result()
-                bar.advance(task)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return _collect(clips, results, job)
+    encode = _encoding_function(encoder)
 
+    def make(video, track):
+        chunks = aligned_chunks(video, track, face, chunk_size=_CHUNK)
+        return {"features": np.concatenate([encode(x) for x in chunks])}
 
-class _EncodingJob:
-    """What is the same for every clip of a call."""
-
-    def __init__(self, encoder, cache_dir, face, landmarks_dir):
-        root = Path(cache_dir or default_cache_dir())
-        sweep(root / "tracks")
-        sweep(root / "features")
-        self.tracks = ArrayCache(root / "tracks")
-        self.features = ArrayCache(root / "features")
-        self.face = face
-        self.landmarks_dir = landmarks_dir and Path(landmarks_dir)
-        self.encoder = encoder
-        self.encoder_key = encoder_digest(encoder)
-        self.encode = _encoding_function(encoder)
-
-    def run(self, clip_id, video):
-        """One clip: `(key, row of what was found)`, or the reason why not."""
-        if not video.is_file():
-            return f"{video}: there is no such video file"
-        try:
-            landmarks = self._landmarks_of(clip_id)
-            track_key = settings_digest(
-                TRACK_FORMAT,
-                content_digest(video),
-                landmarks and content_digest(landmarks),
-                dataclasses.asdict(self.face),
-            )
-            track = self._known_track(track_key, video)
-            is_new = track is None
-            if is_new:
-                track = track_face(video, landmarks, config=self.face)
-            key = settings_digest(FEATURE_FORMAT, track_key, self.encoder_key)
-            features = None
-            if not self.features.has(key):
-                features = self._encode(video, track)
-        except UnusableClip as error:
-            # Found out by following the face through all of it: remembered.
-            reason = {"unusable": np.array(error.reason)}
-            self.tracks.put(track_key, reason)
-            return str(error)
-        except (ValueError, OSError) as error:
-            return str(error)
-        if is_new:
-            self.tracks.put(track_key, track.arrays())
-        if features is not None:
-            self.features.put(key, {"features": features})
-        found = {f"face_{name}": n for name, n in track.counts.items()}
-        return key, {
-            "num_frames": int(track.usable.sum()),
-            "frames_per_second": float(track.frames_per_second),
-            "face_source": track.source,
-            **found,
-        }
-
-    def _landmarks_of(self, clip_id):
-        if self.landmarks_dir is None:
-            return None
-        for ending in (".csv", ".npz"):
-            path = self.landmarks_dir / (clip_id + ending)
-            if path.is_file():
-                return path
-        return None
-
-    def _known_track(self, key, video):
-        arrays = self.tracks.get(key)
-        if arrays is not None and "unusable" in arrays:
-            raise UnusableClip(video, str(arrays["unusable"]))
-        return arrays and FaceTrack.from_arrays(arrays)
-
-    def _encode(self, video, track):
-        chunks = aligned_chunks(video, track, self.face, chunk_size=_CHUNK)
-        return np.concatenate([self.encode(frames) for frames in chunks])
+    stored = store_clips(
+        clips,
+        FaceFiles(cache_dir, face, landmarks_dir),
+        "features",
+        [FEATURE_FORMAT, encoder_digest(encoder)],
+        make,
+        "Faces and features",
+        workers,
+    )
+    return EncodedClips(
+        stored.clips,
+        stored.left_out,
+        stored.keys,
+        stored.cache,
+        encoder.name,
+        tuple(encoder.output_shape[1:]),
+    )
 
 
 def encoder_digest(encoder):
@@ -272,26 +166,3 @@ def _encoding_function(encoder):
         return encoded.astype(np.float16)
 
     return encode
-
-
-def _collect(clips, results, job):
-    is_used = clips.clip_id.map(lambda c: not isinstance(results[c], str))
-    left_out = clips[~is_used][["clip_id", "path"]].reset_index(drop=True)
-    left_out["reason"] = [results[c] for c in left_out.clip_id]
-    if not is_used.any():
-        raise ValueError(
-            f"None of the {len(clips)} clips is usable; the first: "
-            f"{left_out.reason.iloc[0]}"
-        )
-    used = clips[is_used].reset_index(drop=True)
-    found = pd.DataFrame([results[c][1] for c in used.clip_id])
-    keys = {c: results[c][0] for c in used.clip_id}
-    used = used.drop(columns=found.columns, errors="ignore")
-    return EncodedClips(
-        clips=pd.concat([used, found.fillna(0)], axis=1),
-        left_out=left_out,
-        keys=keys,
-        cache=job.features,
-        encoder=job.encoder.name,
-        shape=tuple(job.encoder.output_shape[1:]),
-    )

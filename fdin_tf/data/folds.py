@@ -105,6 +105,34 @@ def load_folds(clips, source=None, num_folds=10, seed=0):
     return folds, f"{num_folds} folds by seed {seed}, stratified by age"
 
 
+def restrict_folds(folds, clips):
+    """The same folds with some of their clips alone.
+
+    A subject keeps its part of every fold: so folds of two databases that
+    share subjects, each restricted to one, keep them apart across both.
+
+    Args:
+        folds: List of `Fold`.
+        clips: Clip table of the clips to keep.
+
+    Returns:
+        A list of `Fold`.
+
+    Raises:
+        ValueError: If a part of a fold is left without clips.
+    """
+    kept = set(clips.clip_id)
+    folds = [
+        Fold(
+            fold.number,
+            *(tuple(c for c in getattr(fold, p) if c in kept) for p in PARTS),
+        )
+        for fold in folds
+    ]
+    check_folds(folds, clips)
+    return folds
+
+
 def check_folds(folds, clips):
     """Refuses folds in which anything that is tested was seen before.
 

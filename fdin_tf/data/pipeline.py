@@ -26,7 +26,7 @@ def make_dataset(
 
     Args:
         data: `EncodedClips`, or another object with `clips` (with
-            `num_frames`), `shape` and `load(clip_id)`.
+            `num_frames`), `shape`, `name` and `load(clip_id)`.
         clip_ids: The clips to take.
         batch_size: Clips per batch.
         targets: None; or `(name, values)`, one value per clip id, such as
@@ -38,7 +38,7 @@ def make_dataset(
 
     Returns:
         A `tf.data.Dataset` of known length, all epochs one after the other:
-        `{"features": (b, t, h, w, c), "mask": (b, t) bool}`, or pairs of that
+        `{data.name: (b, t, h, w, c), "mask": (b, t) bool}`, or pairs of that
         and `{name: (b, 1)}`. Features keep the type that they are stored in.
 
     Raises:
@@ -60,7 +60,7 @@ def make_dataset(
         features = tf.numpy_function(load, [ids[index]], dtype, stateful=False)
         features = tf.ensure_shape(features, (None, *data.shape))
         inputs = {
-            "features": features,
+            data.name: features,
             "mask": tf.ones(tf.shape(features)[:1], tf.bool),
         }
         return inputs if targets is None else (inputs, {name: values[index]})

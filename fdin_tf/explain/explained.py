@@ -70,7 +70,7 @@ def explained(model):
             if name:
                 found.append((name, _TAKE[name](outputs)))
             return outputs
-        if not _holds_reasons(layer):
+        if not holds_reasons(layer):
             return layer(*args, **kwargs)
         outputs = dict(explained(layer)(*args, **kwargs))
         further = [name for name in outputs if name not in layer.output]
@@ -113,8 +113,9 @@ def _reason(layer):
     return None
 
 
-def _holds_reasons(model):
+def holds_reasons(model):
+    """Whether a functional model holds something that explains it."""
     return any(
-        _holds_reasons(layer) if _is_functional(layer) else _reason(layer)
+        holds_reasons(layer) if _is_functional(layer) else _reason(layer)
         for layer in model.layers
     )

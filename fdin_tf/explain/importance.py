@@ -113,7 +113,7 @@ def predict_importance(model, data, clip_ids, batch_size=16):
     Args:
         model: FDIN on features, see `explained`.
         data: `EncodedClips`, or another object with `clips` (with
-            `num_frames`), `shape` and `load(clip_id)`.
+            `num_frames`), `shape`, `name` and `load(clip_id)`.
         clip_ids: The clips to explain.
         batch_size: Clips per batch.
 

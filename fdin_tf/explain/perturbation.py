@@ -112,7 +112,7 @@ def perturbation_errors(
     Args:
         model: A model on features, see `split_at_dynamics`.
         data: `EncodedClips`, or another object with `clips` (with
-            `num_frames`), `shape` and `load(clip_id)`.
+            `num_frames`), `shape`, `name` and `load(clip_id)`.
         clip_ids: The clips to estimate.
         target: `"age"`, `"gender"`, `"spontaneity"` or `"planted"`.
         perturbations: Dict from a name to the regions that are replaced, by

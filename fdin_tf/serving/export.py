@@ -9,7 +9,8 @@ import tensorflow as tf
 from fdin_tf.data.cache import atomic_path
 from fdin_tf.data.cache import sweep
 from fdin_tf.data.cache import write_json
-from fdin_tf.explain import explained
+from fdin_tf.explain.explained import explained
+from fdin_tf.explain.explained import holds_reasons
 from layers import FrameEncoder
 
 CARD = "assets.extra/card.json"
@@ -54,12 +55,13 @@ def join_encoder(model, encoder):
 def export_model(model, encoder, folder, card):
     """Writes a model, joined to its encoder, as the next version.
 
-    The SavedModel `folder/<version>` has two signatures with the outputs of
-    `explained(model)` by name:
+    The SavedModel `folder/<version>` has these signatures, with the outputs
+    of `explained(model)` by name:
 
-    - `serving_default`: `frames` `(b, t, height, width, 3)` uint8 and `mask`
-      `(b, t)` bool,
-    - `from_features`: `features` `(b, t, h, w, c)` float32 and `mask`.
+    - `serving_default`: `frames` `(b, t, height, width, channels)` uint8 and
+      `mask` `(b, t)` bool,
+    - with an encoder, `from_features`: `features` `(b, t, h, w, c)` float32
+      and `mask`.
 
     Beside it stand `assets.extra/card.json` (what the model is and how well
     it did) and `assets.extra/model.keras` (the same network for Keras). The
@@ -67,8 +69,10 @@ def export_model(model, encoder, folder, card):
     appears under its number only after that.
 
     Args:
-        model: A trained model on features, such as FDIN.
-        encoder: Its frame encoder.
+        model: A trained model, on features such as FDIN, or on frames such as
+            SIAM.
+        encoder: The frame encoder of a model on features; None for a model
+            on frames.
         folder: Folder of the model's versions.
         card: Dict that JSON can hold.
 
@@ -78,18 +82,20 @@ def export_model(model, encoder, folder, card):
     Raises:
         RuntimeError: If the reloaded SavedModel answers differently.
     """
-    joined = join_encoder(model, encoder)
-    on_frames, on_features = explained(joined), explained(model)
+    joined = model if encoder is None else join_encoder(model, encoder)
+    served = {"serving_default": ("frames", _with_reasons(joined))}
+    if encoder is not None:
+        served["from_features"] = ("features", _with_reasons(model))
     endpoints = {
-        "serving_default": _endpoint(on_frames, "frames"),
-        "from_features": _endpoint(on_features, "features"),
+        signature: _endpoint(network, name)
+        for signature, (name, network) in served.items()
     }
     sweep(folder)
     path = Path(folder).resolve() / str(_next_version(folder))
     with atomic_path(path) as new:
         archive = keras.export.ExportArchive()
-        archive.track(on_frames)
-        archive.track(on_features)
+        for _, network in served.values():
+            archive.track(network)
         for name, endpoint in endpoints.items():
             archive.add_endpoint(name, endpoint)
         archive.write_out(str(new), verbose=False)
@@ -98,6 +104,11 @@ def export_model(model, encoder, folder, card):
         write_json(new / CARD, card)
         _compare(new, endpoints, model.compute_dtype)
     return path
+
+
+def _with_reasons(model):
+    """The network with what explains it, if anything does."""
+    return explained(model) if holds_reasons(model) else model
 
 
 def latest_version(folder):

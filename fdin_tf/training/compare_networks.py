@@ -85,7 +85,7 @@ def run_comparison(
     experiment,
     target,
     networks,
-    get_encoder,
+    get_frontend,
     reference="fdin",
     edges=AGE_EDGES,
     per="video",
@@ -104,7 +104,7 @@ def run_comparison(
         networks: Dict from the name of a network (`NETWORK_TITLES`) to a
             function from the shape of one encoded frame to the untrained
             model on features.
-        get_encoder: See `run_experiment`.
+        get_frontend: See `run_experiment`.
         reference: Name of the network that the others are compared to.
         edges: Edges of the age groups in tables of classes, see
             `age_group_labels`.
@@ -126,7 +126,7 @@ def run_comparison(
             f"networks. Received: reference={reference!r}, "
             f"networks={', '.join(networks)}"
         )
-    ready = prepare(config, target, networks, get_encoder)
+    ready = prepare(config, target, networks, get_frontend)
     run_dir = ready.run_dir(experiment, edges, per)
     tracker = begin(ready, experiment, run_dir)
     name = f"{config.name} {target}"

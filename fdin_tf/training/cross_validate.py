@@ -139,7 +139,7 @@ def fold_dir(run_dir, fold):
     Returns:
         Path of a folder. Of a finished fold it holds `result/model.keras`,
         the tables in `result/*.csv` and, where something was fitted before
-        the network, `encoder.keras`.
+        the network, the file of its frontend.
     """
     return Path(run_dir) / f"fold_{fold.number:02d}"
 
@@ -161,7 +161,7 @@ def predict_clips(model, data, clip_ids, target, batch_size=16):
 
 def _test(trainer, model, fitted, fold):
     """Tables about the test clips, by name."""
-    clips = trainer.encoded.clips.set_index("clip_id", drop=False)
+    clips = trainer.stored.clips.set_index("clip_id", drop=False)
     labels = dict.fromkeys([*_LABELS, trainer.target])
     tested = clips.loc[list(fold.test), list(labels)].reset_index(drop=True)
     trained_on = target_values(clips.loc[list(fold.train)], trainer.target)

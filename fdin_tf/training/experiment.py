@@ -3,6 +3,7 @@
 import dataclasses
 import shutil
 from pathlib import Path
+from typing import Literal
 
 from sklearn.model_selection import GroupShuffleSplit
 
@@ -12,11 +13,8 @@ from fdin_tf.data.cache import write_json
 from fdin_tf.data.clips import TARGET_CLASSES
 from fdin_tf.data.folds import Fold
 from fdin_tf.faces import FaceConfig
-from fdin_tf.models import chain_encoders
 from fdin_tf.progress import console
 from fdin_tf.progress import progress_bar
-from fdin_tf.serving.export import export_model
-from fdin_tf.serving.export import join_encoder
 from fdin_tf.training.cross_validate import cross_validate
 from fdin_tf.training.cross_validate import read_cross_validation
 from fdin_tf.training.decisions import AGE_EDGES
@@ -39,6 +37,9 @@ class Experiment:
         data_dir: Folder in the layout of the UvA-NEMO Smile database, or CSV
             file with a clip table; None for the embedded synthetic clips.
         embedded: Which embedded set.
+        database: Take the clips of this database alone; the folds are made of
+            all, so that a person is tested in the same fold everywhere.
+        spontaneity: Take posed, or spontaneous, expressions alone.
         landmarks_dir: Folder of `<clip_id>.csv` or `.npz` landmark files,
             taken instead of detection.
         folds: CSV file or folder of JSON lists with the folds; None for the
@@ -57,6 +58,8 @@ class Experiment:
     name: str = "fdin"
     data_dir: Path | None = None
     embedded: str = "natural"
+    database: str | None = None
+    spontaneity: Literal["posed", "spontaneous"] | None = None
     landmarks_dir: Path | None = None
     folds: Path | None = None
     num_folds: int = 10
@@ -73,7 +76,7 @@ def run_experiment(
     experiment,
     target,
     build_model,
-    get_encoder,
+    get_frontend,
     network="fdin",
     edges=AGE_EDGES,
     per="video",
@@ -91,10 +94,10 @@ def run_experiment(
         target: `age`, `gender` or `spontaneity`.
         build_model: Function from the shape of one encoded frame to an
             untrained model of the target on features.
-        get_encoder: Function from a Keras dtype policy to the pair of a
-            fixed frame encoder and a function that fits a further one to the
-            encoded training clips of a fold, or None. With the former, give
-            a `functools.partial`, whose arguments tell the fits apart.
+        get_frontend: Function from a Keras dtype policy to what stands before
+            the network: `EncoderFrontend` or `WarpFrontend`. Where something
+            is fitted in each fold, give a `functools.partial`, whose
+            arguments tell the fits apart.
         network: Name of the network, see `NETWORK_TITLES`.
         edges: Edges of the age groups in tables of classes, see
             `age_group_labels`.
@@ -111,7 +114,7 @@ def run_experiment(
             label of the target, or a part of a fold holds one class only.
     """
     age_group_labels(edges)  # refuses edges that do not increase
-    ready = prepare(config, target, {network: build_model}, get_encoder)
+    ready = prepare(config, target, {network: build_model}, get_frontend)
     config, network_dir = ready.config, ready.network_dirs[network]
     run_dir = ready.run_dir(experiment, edges, per)
     tracker = begin(ready, experiment, run_dir)
@@ -183,9 +186,11 @@ def _final_model(trainer, ready, network_dir, card):
             fold, folder, config.seed, bar, name="final model"
         )
     history.to_csv(folder / "history.csv", index=False)
-    encoder = chain_encoders(ready.encoder, fitted)
-    trainer.tracker.log_model(join_encoder(model, encoder), config.name)
-    return export_model(model, encoder, config.output_dir / config.name, card)
+    joined = ready.frontend.joined(model, fitted)
+    trainer.tracker.log_model(joined, config.name)
+    return ready.frontend.export(
+        model, fitted, config.output_dir / config.name, card
+    )
 
 
 def split_off_tenth(clips, target, seed):

@@ -4,6 +4,7 @@ import dataclasses
 import math
 import shutil
 from pathlib import Path
+from typing import Literal
 
 import keras
 import numpy as np
@@ -17,6 +18,11 @@ from fdin_tf.data.pipeline import batches_per_epoch
 from fdin_tf.data.pipeline import make_dataset
 from fdin_tf.data.pipeline import target_values
 
+OPTIMIZERS = {
+    "adam": keras.optimizers.Adam,
+    "rmsprop": keras.optimizers.RMSprop,
+}
+LOSSES = {"squared": "mse", "absolute": "mae"}
 _WEIGHTS = "weights.weights.h5"
 _BEST = "best.weights.h5"
 
@@ -28,11 +34,15 @@ class FitConfig:
     Attributes:
         epochs: Number of epochs at most.
         batch_size: Clips per batch.
-        learning_rate: Learning rate of Adam in the first epoch; from epoch
-            to epoch it falls towards zero along half a cosine.
+        learning_rate: Learning rate in the first epoch; from epoch to epoch
+            it falls towards zero along half a cosine.
         patience: Epochs without a better validation before training stops.
         precision: `auto` (by the hardware), `float32`, `mixed_bfloat16` or
             `mixed_float16`.
+        optimizer: `adam`, or `rmsprop` (Pei et al., section IV-C).
+        loss: Of targets that are numbers: `squared` (Kim and Ro) or
+            `absolute` (Pei et al., equation 8) error.
+        clip_value: Every gradient is cut to plus or minus this; None: not.
 
     Raises:
         ValueError: If a number is out of its range.
@@ -43,6 +53,9 @@ class FitConfig:
     learning_rate: float = 1e-3
     patience: int = 10
     precision: str = "auto"
+    optimizer: Literal["adam", "rmsprop"] = "adam"
+    loss: Literal["squared", "absolute"] = "squared"
+    clip_value: float | None = None
 
     def __post_init__(self):
         for name in ("epochs", "batch_size", "patience"):
@@ -56,15 +69,28 @@ class FitConfig:
                 "Expected a positive learning rate. Received: learning_rate="
                 f"{self.learning_rate}"
             )
+        for name, choices in (("optimizer", OPTIMIZERS), ("loss", LOSSES)):
+            if getattr(self, name) not in choices:
+                raise ValueError(
+                    f"Expected `{name}` of the training to be one of "
+                    f"{', '.join(choices)}. Received: "
+                    f"{name}={getattr(self, name)!r}"
+                )
+        if self.clip_value is not None and not self.clip_value > 0:
+            raise ValueError(
+                "Expected `clip_value` of the training to be positive or None. "
+                f"Received: clip_value={self.clip_value}"
+            )
 
 
-def compile_model(model, target):
-    """Gives a model the loss of its target, and Adam without memory.
+def compile_model(model, target, config=FitConfig()):
+    """Gives a model the loss of its target, and a fresh optimizer.
 
     Args:
         model: A model with the output `target`.
-        target: `age` or `planted` (mean squared error), or a class target
-            (cross-entropy).
+        target: `age` or `planted` (the error of `config.loss`), or a class
+            target (cross-entropy).
+        config: `FitConfig`.
 
     Raises:
         ValueError: If the model does not estimate the target.
@@ -75,9 +101,12 @@ def compile_model(model, target):
             f"{model.output_names}"
         )
     is_class = target in TARGET_CLASSES
-    loss = "sparse_categorical_crossentropy" if is_class else "mse"
+    loss = LOSSES[config.loss]
+    if is_class:
+        loss = "sparse_categorical_crossentropy"
+    optimizer = OPTIMIZERS[config.optimizer](clipvalue=config.clip_value)
     model.compile(
-        keras.optimizers.Adam(),
+        optimizer,
         loss={target: loss},
         metrics={target: ["accuracy"] if is_class else ["mae"]},
     )
@@ -100,8 +129,7 @@ def fit(
     Numbers are learnt in units of the training clips' standard deviation
     around their mean; the last layer's weights then turn the answer into the
     target's own unit, so that the network itself stays as published. Loss:
-    mean squared error for numbers, cross-entropy for classes (Kim and Ro, ECCV
-    2018, section 4.1).
+    squared or absolute error for numbers, cross-entropy for classes.
 
     After every epoch the weights, the optimizer and the state of stopping go
     to `checkpoint_dir`; the order of clips and the dropout of an epoch depend
@@ -112,7 +140,7 @@ def fit(
         model: An untrained model on features, such as `build_fdin()`. One
             that is compiled already keeps its loss and optimizer.
         data: `EncodedClips`, or another object with `clips` (with
-            `num_frames`), `shape` and `load(clip_id)`.
+            `num_frames`), `shape`, `name` and `load(clip_id)`.
         train: Clip ids to fit weights to.
         valid: Clip ids to choose the epoch by.
         target: `age`, `gender`, `spontaneity` or `planted`; the column of
@@ -136,7 +164,7 @@ def fit(
         ValueError: If the model does not estimate the target.
     """
     if not model.compiled:
-        compile_model(model, target)
+        compile_model(model, target, config)
     clips = data.clips.set_index("clip_id")
     train, valid = list(train), list(valid)
     scale = _TargetScale.of(clips.loc[train], target)

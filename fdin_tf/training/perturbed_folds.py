@@ -11,7 +11,6 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from fdin_tf.data.encode import FoldClips
 from fdin_tf.explain.importance import predict_importance
 from fdin_tf.explain.perturbation import important_regions
 from fdin_tf.explain.perturbation import perturbation_errors
@@ -106,16 +105,15 @@ def load_fold(prepared, network, fold, clip_ids):
         clip_ids: The clips that are needed.
 
     Returns:
-        Keras model on features, and an object with `clips`, `shape` and
-        `load(clip_id)`.
+        Keras model on features, and an object with `clips`, `shape`,
+        `name` and `load(clip_id)`.
     """
     folder = fold_dir(prepared.network_dirs[network], fold)
     path = folder / "result" / "model.keras"
     model = keras.saving.load_model(path, compile=False)
-    if prepared.fit_encoder is None:
-        return model, prepared.encoded
-    fitted = keras.saving.load_model(folder / "encoder.keras")
-    return model, FoldClips.encode(prepared.encoded, fitted, clip_ids)
+    frontend = prepared.frontend
+    fitted = frontend.load(folder)
+    return model, frontend.apply(prepared.encoded, fitted, clip_ids)
 
 
 def perturbed_table(estimates, clips, ages=AGES):

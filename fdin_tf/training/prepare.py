@@ -12,12 +12,14 @@ from fdin_tf.data.cache import default_cache_dir
 from fdin_tf.data.cache import settings_digest
 from fdin_tf.data.clips import TARGET_CLASSES
 from fdin_tf.data.clips import require_target
-from fdin_tf.data.encode import EncodedClips
-from fdin_tf.data.encode import encode_clips
+from fdin_tf.data.clips import select_clips
 from fdin_tf.data.folds import Fold
 from fdin_tf.data.folds import fold_table
 from fdin_tf.data.folds import load_folds
+from fdin_tf.data.folds import restrict_folds
 from fdin_tf.data.sources import load_clips
+from fdin_tf.data.stored import FaceFiles
+from fdin_tf.data.stored import StoredClips
 from fdin_tf.training.class_metrics import check_classes
 from fdin_tf.training.precision import choose_precision
 from fdin_tf.training.precision import precision_policy
@@ -51,9 +53,9 @@ class Prepared:
         networks: Dict from a network's name to its build function.
         network_dirs: Dict from a network's name to the folder of its
             cross-validation.
-        encoder: Fixed frame encoder.
-        fit_encoder: What fits a further one in each fold, or None.
-        encoded: `EncodedClips`.
+        frontend: What stands before the networks: `EncoderFrontend` or
+            `WarpFrontend`.
+        encoded: What it stored of the clips.
         folds: List of `Fold`.
         facts: Dict of short facts, such as versions and fingerprints.
     """
@@ -62,9 +64,8 @@ class Prepared:
     target: str
     networks: dict
     network_dirs: dict[str, Path]
-    encoder: keras.Model
-    fit_encoder: object
-    encoded: EncodedClips
+    frontend: object
+    encoded: StoredClips
     folds: list[Fold]
     facts: dict[str, str]
 
@@ -87,7 +88,7 @@ class Prepared:
             self.encoded,
             self.target,
             self.config.fit,
-            self.fit_encoder,
+            self.frontend,
             tracker,
             title,
         )
@@ -96,7 +97,7 @@ class Prepared:
         return sorted(folder.name for folder in self.network_dirs.values())
 
 
-def prepare(config, target, networks, get_encoder):
+def prepare(config, target, networks, get_frontend):
     """Loads and encodes the clips; finds mistakes before hours of work.
 
     A network's folder is named by a digest of all that decides what its
@@ -109,7 +110,7 @@ def prepare(config, target, networks, get_encoder):
         target: `age`, `gender` or `spontaneity`.
         networks: Dict from a network's name to a function from the shape of
             one encoded frame to the untrained model.
-        get_encoder: See `run_experiment`.
+        get_frontend: See `run_experiment`.
 
     Returns:
         `Prepared`.
@@ -121,26 +122,25 @@ def prepare(config, target, networks, get_encoder):
             label of the target, or a part of a fold holds one class only.
     """
     cache_dir = Path(config.cache_dir or default_cache_dir())
-    clips = load_clips(config.data_dir, config.embedded, cache_dir)
+    everyone = load_clips(config.data_dir, config.embedded, cache_dir)
+    clips = select_clips(everyone, config.database, config.spontaneity)
     require_target(clips, target, source=str(config.data_dir or "embedded"))
     precision = choose_precision(config.fit.precision, cache_dir)
     config = dataclasses.replace(
         config, fit=dataclasses.replace(config.fit, precision=precision)
     )
-    encoder, fit_encoder = get_encoder(precision)
-    _folds(clips, config, target)
-    shape = encoder.output_shape[1:]
+    frontend = get_frontend(precision)
+    _folds(everyone, clips, config, target)
     layers = {}
     for name, build_model in networks.items():
         with precision_policy(precision):
-            layers[name] = layer_settings(build_model(shape))
-    encoded = encode_clips(
-        clips, encoder, cache_dir, config.face, config.landmarks_dir
-    )
-    folds, origin = _folds(encoded.clips, config, target)
+            layers[name] = layer_settings(build_model(frontend.shape))
+    files = FaceFiles(cache_dir, config.face, config.landmarks_dir)
+    encoded = frontend.store(clips, files)
+    everyone = everyone[~everyone.clip_id.isin(encoded.left_out.clip_id)]
+    folds, origin = _folds(everyone, encoded.clips, config, target)
     facts = {
-        "encoder": encoder.name
-        + (" and pca, fitted in each fold" if fit_encoder else ""),
+        "encoder": frontend.name,
         "precision": precision,
         "folds": origin,
         "data": str(config.data_dir or f"embedded clips ({config.embedded})"),
@@ -153,7 +153,7 @@ def prepare(config, target, networks, get_encoder):
         config.seed,
         encoded.fingerprint(),
         fold_table(folds).to_csv(),
-        fit_encoder and _told(get_encoder),
+        frontend.is_fitted and _told(get_frontend),
         {name: facts[name] for name in _DECIDING},
     ]
     network_dirs = {}
@@ -161,15 +161,23 @@ def prepare(config, target, networks, get_encoder):
         digest = settings_digest(layers[name], *shared)[:12]
         network_dirs[name] = _runs(config) / f"{target}-{name}-{digest}"
     return Prepared(
-        config, target, dict(networks), network_dirs, encoder, fit_encoder,
-        encoded, folds, facts,
+        config, target, dict(networks), network_dirs, frontend, encoded,
+        folds, facts,
     )  # fmt: skip
 
 
-def _folds(clips, config, target):
+def _folds(everyone, clips, config, target):
+    """Folds of all that the data hold, with the clips that are asked for.
+
+    Made of everyone, so that a person is tested in the same fold whichever
+    database or type of expression is asked for.
+    """
+    everyone = everyone.reset_index(drop=True)
     folds, origin = load_folds(
-        clips, config.folds, config.num_folds, config.seed
+        everyone, config.folds, config.num_folds, config.seed
     )
+    if len(clips) < len(everyone):
+        folds = restrict_folds(folds, clips)
     if target in TARGET_CLASSES:
         check_classes(clips, folds, target)
     return folds, origin

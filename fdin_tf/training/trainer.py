@@ -5,7 +5,6 @@ from pathlib import Path
 
 import keras
 
-from fdin_tf.data.encode import FoldClips
 from fdin_tf.training.fit import FitConfig
 from fdin_tf.training.fit import compile_model
 from fdin_tf.training.fit import fit
@@ -21,13 +20,11 @@ class NetworkTrainer:
     Args:
         build_model: Function from the shape of one encoded frame `(h, w, c)`
             to an untrained model on features.
-        encoded: `EncodedClips`.
+        stored: What `frontend` stored of the clips, such as `EncodedClips`.
         target: `age`, `gender` or `spontaneity`.
         config: `FitConfig`.
-        fit_encoder: Function from the list of the training clips' encoded
-            frames, `(t, h, w, c)` each, to a further Keras model of such
-            frames, which the fold's network then stands behind; None where
-            nothing is fitted.
+        frontend: What stands before the network: `EncoderFrontend` or
+            `WarpFrontend`. None: the clips are taken as stored.
         tracker: `Tracker`, inside its `run`; None tracks nothing.
         title: What the networks are called on the console, or None.
     """
@@ -35,18 +32,18 @@ class NetworkTrainer:
     def __init__(
         self,
         build_model,
-        encoded,
+        stored,
         target,
         config=FitConfig(),
-        fit_encoder=None,
+        frontend=None,
         tracker=None,
         title=None,
     ):
         self.build_model = build_model
-        self.encoded = encoded
+        self.stored = stored
         self.target = target
         self.config = config
-        self.fit_encoder = fit_encoder
+        self.frontend = frontend
         self.tracker = tracker
         self.title = title
         self._model = None
@@ -67,7 +64,7 @@ class NetworkTrainer:
             was fitted before it, or None; and the table of epochs.
         """
         name = name or f"fold {fold.number}"
-        fitted = self._fitted_encoder(fold, Path(folder))
+        fitted = self._fitted(fold, Path(folder))
         data = self.data(fitted, [*fold.train, *fold.valid])
         model = self._fresh_model(data.shape, seed)
         with self._watched(name, seed, bar) as on_epoch:
@@ -88,16 +85,16 @@ class NetworkTrainer:
 
     def data(self, fitted, clip_ids):
         """The clips as the network takes them."""
-        if fitted is None:
-            return self.encoded
-        return FoldClips.encode(self.encoded, fitted, clip_ids)
+        if self.frontend is None:
+            return self.stored
+        return self.frontend.apply(self.stored, fitted, clip_ids)
 
     def _fresh_model(self, shape, seed):
         keras.utils.set_random_seed(seed)
         with precision_policy(self.config.precision):
             fresh = self.build_model(shape)
         if self._model is None:
-            compile_model(fresh, self.target)
+            compile_model(fresh, self.target, self.config)
             state = [
                 keras.ops.convert_to_numpy(v) for v in fresh.optimizer.variables
             ]
@@ -111,19 +108,17 @@ class NetworkTrainer:
             variable.assign(value)
         return self._model
 
-    def _fitted_encoder(self, fold, folder):
-        """What is fitted to frames of the fold's training clips, once."""
-        if self.fit_encoder is None:
+    def _fitted(self, fold, folder):
+        """What is fitted to the fold's training clips, once."""
+        if self.frontend is None or not self.frontend.is_fitted:
             return None
-        path = folder / "encoder.keras"
-        if not path.is_file():
-            clips = [self.encoded.load(clip_id) for clip_id in fold.train]
-            fitted = self.fit_encoder(clips)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            whole = path.with_name("encoder.tmp.keras")
-            fitted.save(whole)
-            whole.replace(path)
-        return keras.saving.load_model(path)
+        fitted = self.frontend.load(folder)
+        if fitted is None:
+            fitted = self.frontend.fit(self.stored, fold.train)
+            self.frontend.save(fitted, folder)
+            # As any later call reads it.
+            fitted = self.frontend.load(folder)
+        return fitted
 
     @contextlib.contextmanager
     def _watched(self, name, seed, bar):

@@ -32,7 +32,7 @@ def no_tracking(monkeypatch):
     def never(*_, **__):
         raise AssertionError("the face was looked for again")
 
-    monkeypatch.setattr("fdin_tf.data.encode.track_face", never)
+    monkeypatch.setattr("fdin_tf.data.stored.track_face", never)
 
 
 def test_pixels_are_the_aligned_faces(tiny_clips, tiny_pixels):
@@ -141,7 +141,7 @@ def test_a_clip_without_a_face_is_remembered(
     writer.release()
     clips = tiny_clips[:2].assign(path=[tiny_clips.path[0], str(blank)])
     first = encode_clips(clips, pixels(), cache_dir)
-    monkeypatch.delattr("fdin_tf.data.encode.track_face")
+    monkeypatch.delattr("fdin_tf.data.stored.track_face")
     again = encode_clips(clips, pixels(), cache_dir)
     assert first.left_out.clip_id.tolist() == [tiny_clips.clip_id[1]]
     assert str(blank) in first.left_out.reason[0]

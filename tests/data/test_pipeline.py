@@ -24,7 +24,10 @@ def data():
     }
     clips = pd.DataFrame({"clip_id": ids, "num_frames": LENGTHS})
     return SimpleNamespace(
-        clips=clips, shape=(3, 3, 2), load=arrays.__getitem__
+        clips=clips,
+        shape=(3, 3, 2),
+        name="features",
+        load=arrays.__getitem__,
     )
 
 

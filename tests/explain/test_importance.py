@@ -48,6 +48,7 @@ class Clips:
     """Encoded clips in memory, of different lengths."""
 
     shape = SHAPE
+    name = "features"
 
     def __init__(self, lengths, seed=0):
         rng = np.random.default_rng(seed)

@@ -19,6 +19,7 @@ from fdin_tf.training import NetworkTrainer
 from fdin_tf.training import cross_validate
 from fdin_tf.training.cross_validate import fold_dir
 from fdin_tf.training.cross_validate import read_cross_validation
+from fdin_tf.training.encoder_frontend import EncoderFrontend
 
 CONFIG = FitConfig(
     epochs=3, batch_size=8, learning_rate=0.01, precision="float32"
@@ -176,7 +177,10 @@ def test_what_is_fitted_sees_training_clips_only(encoded, folds, tmp_path):
         seen.append(clips)
         return fit_pca(np.concatenate(clips), components=2)
 
-    trainer = NetworkTrainer(build, encoded, "age", CONFIG, fit_encoder)
+    frames = keras.Input((3, 3, 6))
+    same = keras.Model(frames, keras.layers.Identity()(frames))
+    frontend = EncoderFrontend(same, fit_encoder)
+    trainer = NetworkTrainer(build, encoded, "age", CONFIG, frontend)
     cross_validate(trainer, folds, tmp_path)
     assert len(seen) == len(folds)
     for fold, clips in zip(folds, seen):

@@ -17,7 +17,7 @@ from recipes.networks import SMOKE
 from recipes.networks import NetworkConfig
 from recipes.networks import build_network
 from recipes.networks import builders
-from recipes.networks import encoder_of
+from recipes.networks import frontend_of
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def folders(tiny_set, cache_dir):
         fit = dataclasses.replace(first.fit, **changes.pop("fit", {}))
         config = dataclasses.replace(first, fit=fit, **changes)
         networks = builders(names, target, config)
-        ready = prepare(config, target, networks, encoder_of(config))
+        ready = prepare(config, target, networks, frontend_of(config))
         return {name: path.name for name, path in ready.network_dirs.items()}
 
     return folders

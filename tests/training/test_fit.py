@@ -35,7 +35,12 @@ def data():
             "num_frames": lengths,
         }
     )
-    return SimpleNamespace(clips=clips, shape=SHAPE, load=arrays.__getitem__)
+    return SimpleNamespace(
+        clips=clips,
+        shape=SHAPE,
+        name="features",
+        load=arrays.__getitem__,
+    )
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from fdin_tf.data.folds import Fold
 from fdin_tf.explain.explained import explained
 from fdin_tf.regions import REGIONS
 from fdin_tf.training.cross_validate import fold_dir
+from fdin_tf.training.encoder_frontend import EncoderFrontend
 from fdin_tf.training.perturbed_folds import check_ages
 from fdin_tf.training.perturbed_folds import perturb_folds
 from fdin_tf.training.perturbed_folds import perturbed_table
@@ -27,6 +28,7 @@ class Clips:
     """Ten clips of random features, of people from 10 to 100 years."""
 
     shape = (3, 3, 2)
+    name = "features"
 
     def __init__(self):
         rng = np.random.default_rng(0)
@@ -70,10 +72,12 @@ def prepared(tmp_path_factory):
             folder = fold_dir(root / network, fold) / "result"
             folder.mkdir(parents=True)
             model.save(folder / "model.keras")
+    frames = keras.Input(Clips.shape)
+    same = keras.Model(frames, keras.layers.Identity()(frames))
     return SimpleNamespace(
         encoded=Clips(),
         folds=folds,
-        fit_encoder=None,
+        frontend=EncoderFrontend(same),
         target="age",
         network_dirs={network: root / network for network in NETWORKS},
     )

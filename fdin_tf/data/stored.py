@@ -1,0 +1,246 @@
+"""Every clip through faces and one further step, once, cached on disk."""
+
+import dataclasses
+import os
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import as_completed
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fdin_tf.data.cache import ArrayCache
+from fdin_tf.data.cache import content_digest
+from fdin_tf.data.cache import default_cache_dir
+from fdin_tf.data.cache import settings_digest
+from fdin_tf.data.cache import sweep
+from fdin_tf.faces import FaceConfig
+from fdin_tf.faces import FaceTrack
+from fdin_tf.faces import UnusableClip
+from fdin_tf.faces import track_face
+from fdin_tf.progress import progress_bar
+
+# Raised when stored tracks would no longer mean the same.
+TRACK_FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredClips:
+    """Clips with what was made of them, on disk.
+
+    Attributes:
+        clips: Clip table of the usable clips, further columns
+            `num_frames` (usable frames), `frames_per_second`, `face_source`
+            and one `face_*` count per situation that tracking met.
+        left_out: Table of the others: clip_id, path, reason.
+        keys: Cache key of every usable clip, by clip id.
+        cache: The cache that holds the arrays.
+    """
+
+    clips: pd.DataFrame
+    left_out: pd.DataFrame
+    keys: dict[str, str]
+    cache: ArrayCache
+
+    def arrays(self, clip_id):
+        """The arrays of one clip, a dict.
+
+        Raises:
+            OSError: If the file was removed or damaged since it was checked.
+        """
+        arrays = self.cache.get(self.keys[clip_id])
+        if arrays is None:
+            raise OSError(
+                f"The encoded frames of clip {clip_id!r} are gone or damaged; "
+                "run the same command again to encode them anew. Received: "
+                f"path={self.cache.path(self.keys[clip_id])}"
+            )
+        return arrays
+
+    def fingerprint(self):
+        """Digest of videos, settings, what was made of them, and labels."""
+        labels = self.clips.drop(columns="path").sort_values("clip_id")
+        return settings_digest(
+            sorted(self.keys.items()), labels.to_json(orient="split")
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class FaceFiles:
+    """Where faces come from, and where what is made of them goes.
+
+    Attributes:
+        cache_dir: Folder of the cache; None for the user's cache folder.
+        face: Settings of tracking and alignment.
+        landmarks_dir: Folder with `<clip_id>.csv` or `.npz` landmark files,
+            taken instead of detection for the clips that have one.
+        find_landmarks: What gives the landmarks of the other clips: function
+            from a video and the face settings to what `track_face` takes, by
+            a name of its own, such as `mesh_landmarks`; None: detection.
+
+    Raises:
+        FileNotFoundError: If `landmarks_dir` does not exist.
+    """
+
+    cache_dir: Path | None = None
+    face: FaceConfig = FaceConfig()
+    landmarks_dir: Path | None = None
+    find_landmarks: object = None
+
+    def __post_init__(self):
+        if (
+            self.landmarks_dir is not None
+            and not Path(self.landmarks_dir).is_dir()
+        ):
+            raise FileNotFoundError(
+                "Expected a folder of landmark files. Received: "
+                f"landmarks_dir={self.landmarks_dir}"
+            )
+
+    def room(self, name):
+        """The `ArrayCache` of one room of the cache."""
+        root = Path(self.cache_dir or default_cache_dir()) / name
+        sweep(root)
+        return ArrayCache(root)
+
+    def landmarks_of(self, clip_id):
+        """The clip's landmark file, or None."""
+        if self.landmarks_dir is None:
+            return None
+        for ending in (".csv", ".npz"):
+            path = Path(self.landmarks_dir) / (clip_id + ending)
+            if path.is_file():
+                return path
+        return None
+
+
+def store_clips(clips, files, room, settings, make, title, workers=None):
+    """Follows the face in every clip and keeps what is made of it, once.
+
+    Everything is cached: face tracks by the content of the video (and of the
+    landmark file) and the face settings, arrays by these and `settings`. A
+    call that was interrupted continues where it stopped. A clip that cannot
+    be read, or shows too few usable frames, is left out and listed with the
+    reason.
+
+    Args:
+        clips: Clip table.
+        files: `FaceFiles`.
+        room: Name of the cache's room for the arrays.
+        settings: What decides the arrays, beside the face track; anything
+            that JSON can hold.
+        make: Function from a video's path and its `FaceTrack` to a dict of
+            arrays; it may raise ValueError or OSError for a clip.
+        title: What the progress bar says.
+        workers: Number of clips at work at a time; None for one per core.
+
+    Returns:
+        `StoredClips`.
+
+    Raises:
+        OverflowError: As `make` does.
+        ValueError: If no clip is usable.
+    """
+    job = _Job(files, room, settings, make)
+    workers = workers or os.cpu_count()
+    results = {}
+    with progress_bar() as bar, ThreadPoolExecutor(workers) as pool:
+        task = bar.add_task(title, total=len(clips), note="")
+        futures = {
+            pool.submit(job.run, row.clip_id, Path(row.path)): row.clip_id
+            for row in clips.itertuples()
+        }
+        try:
+            for future in as_completed(futures):
+                results[futures[future]] = future.result()
+                bar.advance(task)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return _collect(clips, results, job.arrays)
+
+
+class _Job:
+    """What is the same for every clip of a call."""
+
+    def __init__(self, files, room, settings, make):
+        self.files = files
+        self.tracks = files.room("tracks")
+        self.arrays = files.room(room)
+        self.settings = settings
+        self.make = make
+
+    def run(self, clip_id, video):
+        """One clip: `(key, row of what was found)`, or the reason why not."""
+        if not video.is_file():
+            return f"{video}: there is no such video file"
+        try:
+            landmarks = self.files.landmarks_of(clip_id)
+            track_key = self._track_key(video, landmarks)
+            track = self._known_track(track_key, video)
+            is_new = track is None
+            if is_new:
+                track = self._track(video, landmarks)
+            key = settings_digest(self.settings, track_key)
+            arrays = None
+            if not self.arrays.has(key):
+                arrays = self.make(video, track)
+        except UnusableClip as error:
+            # Found out by following the face through all of it: remembered.
+            reason = {"unusable": np.array(error.reason)}
+            self.tracks.put(track_key, reason)
+            return str(error)
+        except (ValueError, OSError) as error:
+            return str(error)
+        if is_new:
+            self.tracks.put(track_key, track.arrays())
+        if arrays is not None:
+            self.arrays.put(key, arrays)
+        found = {f"face_{name}": n for name, n in track.counts.items()}
+        return key, {
+            "num_frames": int(track.usable.sum()),
+            "frames_per_second": float(track.frames_per_second),
+            "face_source": track.source,
+            **found,
+        }
+
+    def _track_key(self, video, landmarks):
+        find = self.files.find_landmarks
+        return settings_digest(
+            TRACK_FORMAT,
+            content_digest(video),
+            content_digest(landmarks) if landmarks else find and find.__name__,
+            dataclasses.asdict(self.files.face),
+        )
+
+    def _known_track(self, key, video):
+        arrays = self.tracks.get(key)
+        if arrays is not None and "unusable" in arrays:
+            raise UnusableClip(video, str(arrays["unusable"]))
+        return arrays and FaceTrack.from_arrays(arrays)
+
+    def _track(self, video, landmarks):
+        face = self.files.face
+        if landmarks is None and self.files.find_landmarks is not None:
+            landmarks = self.files.find_landmarks(video, face)
+        return track_face(video, landmarks, config=face)
+
+
+def _collect(clips, results, cache):
+    is_used = clips.clip_id.map(lambda c: not isinstance(results[c], str))
+    left_out = clips[~is_used][["clip_id", "path"]].reset_index(drop=True)
+    left_out["reason"] = [results[c] for c in left_out.clip_id]
+    if not is_used.any():
+        raise ValueError(
+            f"None of the {len(clips)} clips is usable; the first: "
+            f"{left_out.reason.iloc[0]}"
+        )
+    used = clips[is_used].reset_index(drop=True)
+    found = pd.DataFrame([results[c][1] for c in used.clip_id])
+    used = used.drop(columns=found.columns, errors="ignore")
+    return StoredClips(
+        clips=pd.concat([used, found.fillna(0)], axis=1),
+        left_out=left_out,
+        keys={c: results[c][0] for c in used.clip_id},
+        cache=cache,
+    )
