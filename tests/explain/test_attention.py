@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from fdin_tf.explain import explained
 from fdin_tf.explain.attention import apex_to_neutral
 from fdin_tf.explain.attention import face_auc
 from fdin_tf.explain.attention import first_layer_components
@@ -63,6 +64,41 @@ class Clips:
 
     def load(self, clip_id):
         return self.frames[clip_id]
+
+
+@pytest.mark.parametrize(
+    ("spatial", "temporal"),
+    [("spatially_indexed", True), ("spatially_agnostic", False), (None, True)],
+)
+def test_every_clip_has_the_attention_that_it_has_alone(spatial, temporal):
+    model = make_siam(spatial_attention=spatial, temporal_attention=temporal)
+    data = Clips((5, 20, 3, 9))
+    ids = ["c3", "c1", "c0"]
+    found = predict_attention(model, data, ids, batch_size=2)
+    assert list(found) == ids
+    network = explained(model)
+    for clip_id in ids:
+        frames = data.load(clip_id)[None]
+        alone = network(
+            {"frames": frames, "mask": np.ones(frames.shape[:2], bool)}
+        )
+        clip = found[clip_id]
+        if spatial:
+            assert clip.spatial.shape == (frames.shape[1], 4, 4)
+            assert clip.spatial.dtype == np.float32
+            np.testing.assert_allclose(
+                clip.spatial, alone["spatial_attention"][0], rtol=1e-5
+            )
+            assert np.ptp(clip.spatial) > 0.01
+        else:
+            assert clip.spatial is None
+        if temporal:
+            assert clip.temporal.sum() == pytest.approx(1, rel=1e-5)
+            np.testing.assert_allclose(
+                clip.temporal, alone["temporal_attention"][0], rtol=1e-4
+            )
+        else:
+            assert clip.temporal is None
 
 
 def test_a_network_without_attention_is_an_error():

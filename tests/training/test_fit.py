@@ -170,6 +170,7 @@ def test_a_loss_that_is_not_finite_ends_training(data, parts):
     broken = SimpleNamespace(
         clips=data.clips,
         shape=SHAPE,
+        name=data.name,
         load=lambda clip_id: data.load(clip_id) * np.float16(np.nan),
     )
     with pytest.raises(FloatingPointError, match=r"not finite.*epoch 1"):
