@@ -1,5 +1,7 @@
 """Salience of every place of a face."""
 
+import math
+
 import keras
 from keras import ops
 
@@ -36,6 +38,9 @@ class SpatiallyIndexedAttention(keras.layers.Layer):
     shape `(c, units)`. Places are numbered row by row in the weights:
     `kernel[i * w + j]` is `W_ij`, transposed. Masking is not supported.
 
+    `penalty` is not the paper's: it adds `penalty * mean A` to the loss of
+    training, so that a place is attended to only as far as that pays.
+
     Args:
         units: Rows `d` of `W`.
         mechanism: One of the four above.
@@ -43,12 +48,14 @@ class SpatiallyIndexedAttention(keras.layers.Layer):
         kernel_initializer: Initializer of `W` and `u`.
         bias_initializer: Initializer of `b` and `c`.
         kernel_regularizer: Optional regularizer of `W` and `u`.
+        penalty: Weight in the loss of the mean attention, 0 or more.
         **kwargs: Base layer arguments, such as `name` and `dtype`.
 
     Call arguments:
         maps: Float tensor `F` of shape `(batch, h, w, c)` or
             `(batch, frames, h, w, c)`. `batch` and `frames` may be unknown;
             the others may not.
+        training: Whether the penalty counts.
 
     Returns:
         `I`, float tensor of the shape of `maps`. With `return_attention`, a
@@ -57,8 +64,8 @@ class SpatiallyIndexedAttention(keras.layers.Layer):
 
     Raises:
         ValueError: If `units` is no positive integer, if `mechanism` is none
-            of the four, if the input has not rank 4 or 5, or if `h`, `w` or
-            `c` is unknown or changes.
+            of the four, if `penalty` is negative or not finite, if the input
+            has not rank 4 or 5, or if `h`, `w` or `c` is unknown or changes.
 
     Example:
 
@@ -82,6 +89,7 @@ class SpatiallyIndexedAttention(keras.layers.Layer):
         kernel_initializer="glorot_uniform",
         bias_initializer="zeros",
         kernel_regularizer=None,
+        penalty=0.0,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -94,12 +102,18 @@ class SpatiallyIndexedAttention(keras.layers.Layer):
                 f"`mechanism` must be one of {', '.join(map(repr, MECHANISMS))}"
                 f". Received: mechanism={mechanism!r}"
             )
+        if not 0 <= penalty < math.inf:
+            raise ValueError(
+                "`penalty` must be a finite number, 0 or more. "
+                f"Received: penalty={penalty}"
+            )
         self.units = units
         self.mechanism = mechanism
         self.return_attention = return_attention
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.penalty = penalty
         self.input_spec = keras.layers.InputSpec(min_ndim=4, max_ndim=5)
 
     def build(self, input_shape):
@@ -150,7 +164,7 @@ class SpatiallyIndexedAttention(keras.layers.Layer):
             name=name, shape=shape, initializer=initializer, **kwargs
         )
 
-    def call(self, maps):
+    def call(self, maps, training=False):
         *leading, height, width, channels = ops.shape(maps)
         # Places first: the matrices of all places are one batched product.
         vectors = ops.reshape(maps, (-1, height * width, channels))
@@ -158,6 +172,8 @@ class SpatiallyIndexedAttention(keras.layers.Layer):
         hidden = ops.tanh(_affine(vectors, self.kernel, self.bias))
         scores = _affine(hidden, self.fusion_kernel, self.fusion_bias)
         attention = ops.transpose(ops.sigmoid(scores[..., 0]))
+        if training and self.trainable and self.penalty:
+            self.add_loss(self.penalty * ops.mean(attention))
         attention = ops.reshape(attention, (*leading, height, width))
         weights = ops.cast(attention, self.compute_dtype)
         attended = maps * ops.expand_dims(weights, -1)
@@ -167,7 +183,7 @@ class SpatiallyIndexedAttention(keras.layers.Layer):
         shape = tuple(input_shape)
         return (shape, shape[:-1]) if self.return_attention else shape
 
-    def compute_output_spec(self, maps):
+    def compute_output_spec(self, maps, training=False):
         attended = keras.KerasTensor(maps.shape, dtype=self.compute_dtype)
         if not self.return_attention:
             return attended
@@ -188,6 +204,7 @@ class SpatiallyIndexedAttention(keras.layers.Layer):
             "kernel_regularizer": keras.regularizers.serialize(
                 self.kernel_regularizer
             ),
+            "penalty": self.penalty,
         }
 
 

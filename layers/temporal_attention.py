@@ -1,5 +1,7 @@
 """Salience of every frame of a clip."""
 
+import math
+
 import keras
 from keras import ops
 
@@ -21,12 +23,18 @@ class TemporalAttention(keras.layers.Layer):
     clip without one real frame gives zeros. (Equation 5 is computed from
     `log e_t`, so that it sums to 1 however small the scores are.)
 
+    `penalty` is not the paper's: it adds `penalty * mean e_t`, over the real
+    frames of the batch, to the loss of training. Equation 5 leaves the size
+    of the scores open; the penalty makes them fall where a frame does not
+    help, which lets the others stand out.
+
     Args:
         units: Rows `n'` of `M`. None: as many as `z_t` has features.
         return_attention: Whether to return `o` as well.
         kernel_initializer: Initializer of `M` and `v`.
         bias_initializer: Initializer of `b` and `c`.
         kernel_regularizer: Optional regularizer of `M` and `v`.
+        penalty: Weight in the loss of the mean score, 0 or more.
         **kwargs: Base layer arguments, such as `name` and `dtype`.
 
     Call arguments:
@@ -35,6 +43,7 @@ class TemporalAttention(keras.layers.Layer):
         mask: Optional bool tensor of shape `(batch, frames)`, True where a
             frame is real. Any pattern is allowed. It is not passed on to
             the next layer.
+        training: Whether the penalty counts.
 
     Returns:
         `s`, tensor of shape `(batch, n)`. With `return_attention`, a tuple of
@@ -43,8 +52,8 @@ class TemporalAttention(keras.layers.Layer):
 
     Raises:
         ValueError: If `units` is neither None nor a positive integer, if the
-            input has not rank 3, if `n` is unknown or changes, or if the
-            mask is not of rank 2.
+            input has not rank 3, if `n` is unknown or changes, if the mask is
+            not of rank 2, or if `penalty` is negative or not finite.
 
     Example:
 
@@ -67,6 +76,7 @@ class TemporalAttention(keras.layers.Layer):
         kernel_initializer="glorot_uniform",
         bias_initializer="zeros",
         kernel_regularizer=None,
+        penalty=0.0,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -75,11 +85,17 @@ class TemporalAttention(keras.layers.Layer):
                 "`units` must be a positive integer, or None for as many as "
                 f"the input has features. Received: units={units!r}"
             )
+        if not 0 <= penalty < math.inf:
+            raise ValueError(
+                "`penalty` must be a finite number, 0 or more. "
+                f"Received: penalty={penalty}"
+            )
         self.units = units
         self.return_attention = return_attention
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.penalty = penalty
         self.input_spec = keras.layers.InputSpec(ndim=3)
         self.supports_masking = True
 
@@ -116,7 +132,7 @@ class TemporalAttention(keras.layers.Layer):
         )
         self.input_spec = keras.layers.InputSpec(ndim=3, axes={-1: features})
 
-    def call(self, sequence, mask=None):
+    def call(self, sequence, mask=None, training=False):
         if mask is None:
             mask = ops.ones(ops.shape(sequence)[:2], "bool")
         if len(mask.shape) != 2:
@@ -129,6 +145,8 @@ class TemporalAttention(keras.layers.Layer):
         hidden = ops.tanh(ops.matmul(sequence, self.kernel) + self.bias)
         scores = ops.matmul(hidden, self.fusion_kernel)
         scores = ops.cast(scores, "float32") + self.fusion_bias
+        if training and self.penalty:
+            self.add_loss(self.penalty * _mean(ops.sigmoid(scores), mask))
         logs = ops.where(mask, ops.log_sigmoid(scores), _NEVER)
         best = ops.max(logs, axis=1, keepdims=True, initial=_NEVER)
         attention = ops.where(mask, ops.exp(logs - best), 0.0)  # best: 1
@@ -148,7 +166,7 @@ class TemporalAttention(keras.layers.Layer):
         summary = (batch, features)
         return (summary, (batch, frames)) if self.return_attention else summary
 
-    def compute_output_spec(self, sequence, mask=None):
+    def compute_output_spec(self, sequence, mask=None, training=False):
         return keras.tree.map_shape_structure(
             lambda shape: keras.KerasTensor(shape, dtype="float32"),
             self.compute_output_shape(sequence.shape),
@@ -168,4 +186,11 @@ class TemporalAttention(keras.layers.Layer):
             "kernel_regularizer": keras.regularizers.serialize(
                 self.kernel_regularizer
             ),
+            "penalty": self.penalty,
         }
+
+
+def _mean(scores, mask):
+    """Mean over all real frames; 0 where there is none."""
+    is_real = ops.cast(mask, "float32")
+    return ops.sum(scores * is_real) / ops.maximum(ops.sum(is_real), 1)

@@ -46,6 +46,9 @@ class SiamConfig(Experiment):
         cnn_dropout: Share dropped in the appearance module.
         rnn_dropout: Share dropped in the recurrent module.
         l2: Weight of the L2 term, with age in units of its deviation.
+        spatial_penalty: Weight in the loss of the mean spatial attention; 0
+            as published.
+        temporal_penalty: The same of the scores of the temporal attention.
     """
 
     mesh: bool = False
@@ -68,6 +71,8 @@ class SiamConfig(Experiment):
     cnn_dropout: float = 0.0
     rnn_dropout: float = 0.0
     l2: float = 0.0
+    spatial_penalty: float = 0.0
+    temporal_penalty: float = 0.0
     face: FaceConfig = CROP
 
 
@@ -159,6 +164,8 @@ def build_network(name, target, config, frame_shape):
         cnn_dropout=config.cnn_dropout,
         rnn_dropout=config.rnn_dropout,
         l2=config.l2,
+        spatial_penalty=config.spatial_penalty,
+        temporal_penalty=config.temporal_penalty,
         conv_units=config.conv_units,
         kernel_sizes=config.kernel_sizes,
         strides=config.strides,

@@ -34,6 +34,8 @@ def build_siam(
     cnn_dropout=0.0,
     rnn_dropout=0.0,
     l2=0.0,
+    spatial_penalty=0.0,
+    temporal_penalty=0.0,
     conv_units=(128, 256, 256),
     kernel_sizes=(7, 5, 3),
     strides=(2, 1, 1),
@@ -65,6 +67,10 @@ def build_siam(
 
     Frames whose mask is False have no influence: they leave `z` as it was.
     A clip without one real frame gives a finite answer that means nothing.
+
+    Two options are not the paper's. `spatial_penalty` and `temporal_penalty`
+    let a place or a frame be attended to only as far as that pays: nothing in
+    the loss of the paper closes attention where it does no harm.
 
     Each module can be left out: without spatial attention `I = F`, without
     the recurrent layers `z_t = p_t`, and without temporal attention `o_t` is
@@ -119,6 +125,10 @@ def build_siam(
         cnn_dropout: Share dropped in the appearance module, in [0, 1).
         rnn_dropout: Share dropped in the recurrent module, in [0, 1).
         l2: Weight of the L2 term in the loss, 0 or more.
+        spatial_penalty: Weight in the loss of the mean spatial attention;
+            0 as published.
+        temporal_penalty: Weight in the loss of the mean score `e_t`; 0 as
+            published.
         conv_units: Kernels of each of the three convolutions.
         kernel_sizes: Their sizes.
         strides: Their strides.
@@ -144,9 +154,9 @@ def build_siam(
             none of the above, if a number of units, `pool_size` or
             `chunk_size` is no positive integer, if `conv_units`,
             `kernel_sizes`, `strides` or `padding` has not three entries of
-            its kind, if a dropout is outside [0, 1), if `l2` or `background`
-            is out of range, or if `frame_shape` is not known or is too small
-            for the convolutions.
+            its kind, if a dropout is outside [0, 1), if `l2`, a penalty or
+            `background` is out of range, or if `frame_shape` is not known or
+            is too small for the convolutions.
 
     Example:
 
@@ -167,7 +177,12 @@ def build_siam(
     _check("pool_size", pool_size, _is_count, "a positive integer")
     _check("cnn_dropout", cnn_dropout, _is_share, "in [0, 1)")
     _check("rnn_dropout", rnn_dropout, _is_share, "in [0, 1)")
-    _check("l2", l2, lambda x: 0 <= x < math.inf, "finite and 0 or more")
+    _check("l2", l2, _is_weight, "finite and 0 or more")
+    for name, penalty in (
+        ("spatial_penalty", spatial_penalty),
+        ("temporal_penalty", temporal_penalty),
+    ):
+        _check(name, penalty, _is_weight, "finite and 0 or more")
     _check("background", background, math.isfinite, "finite")
 
     regularizer = keras.regularizers.L2(l2) if l2 else None
@@ -178,6 +193,7 @@ def build_siam(
             spatial_attention,
             return_attention=True,
             kernel_regularizer=regularizer,
+            penalty=spatial_penalty,
             name="spatial_attention",
         )
     try:
@@ -210,6 +226,7 @@ def build_siam(
             temporal_units,
             return_attention=True,
             kernel_regularizer=regularizer,
+            penalty=temporal_penalty,
             name="temporal_attention",
         )(sequence, mask=mask)
     else:
@@ -338,6 +355,10 @@ def _is_count(value):
 
 def _is_padding(value):
     return value in ("valid", "same")
+
+
+def _is_weight(value):
+    return 0 <= value < math.inf
 
 
 def _is_share(value):

@@ -204,6 +204,24 @@ def test_regularizer_counts_both_layers():
     )
 
 
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_penalty_is_the_mean_attention_of_training(maps, mechanism):
+    layer = SpatiallyIndexedAttention(
+        4, mechanism, return_attention=True, penalty=0.3
+    )
+    _, attention = layer(maps, training=True)
+    (penalty,) = layer.losses
+    np.testing.assert_allclose(penalty, 0.3 * np.mean(attention), rtol=1e-5)
+    layer(maps)
+    assert not layer.losses  # estimates are not penalised
+
+
+@pytest.mark.parametrize("penalty", [-0.1, float("inf"), float("nan")])
+def test_penalty_out_of_range_is_an_error(penalty):
+    with pytest.raises(ValueError, match=r"`penalty` must be .*: penalty="):
+        SpatiallyIndexedAttention(penalty=penalty)
+
+
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_attention_is_float32_under_half_precision(maps, policy):
     full = make_layer("spatially_indexed")

@@ -175,6 +175,33 @@ def test_outputs_are_float32_under_half_precision(sequence, mask, policy):
     np.testing.assert_allclose(np.sum(outputs[1], axis=1), 1, rtol=1e-6)
 
 
+def test_penalty_is_the_mean_score_of_real_frames(sequence, mask):
+    layer = TemporalAttention(penalty=0.3)
+    layer(sequence, mask=mask, training=True)
+    kernel, bias, fusion_kernel, fusion_bias = layer.get_weights()
+    scores = [
+        1 / (1 + np.exp(-(np.tanh(z @ kernel + bias) @ fusion_kernel
+                          + fusion_bias)))
+        for z in sequence[mask]
+    ]  # fmt: skip
+    (penalty,) = layer.losses
+    np.testing.assert_allclose(penalty, 0.3 * np.mean(scores), rtol=1e-5)
+    layer(sequence, mask=mask)
+    assert not layer.losses  # estimates are not penalised
+
+
+def test_penalty_of_a_batch_without_real_frames_is_0(sequence, mask):
+    layer = TemporalAttention(penalty=0.3)
+    layer(sequence, mask=np.zeros_like(mask), training=True)
+    np.testing.assert_array_equal(layer.losses, [0])
+
+
+@pytest.mark.parametrize("penalty", [-0.1, float("inf"), float("nan")])
+def test_penalty_out_of_range_is_an_error(penalty):
+    with pytest.raises(ValueError, match=r"`penalty` must be .*: penalty="):
+        TemporalAttention(penalty=penalty)
+
+
 def test_the_mask_ends_here(sequence, mask, recwarn):
     symbol = keras.layers.Masking()(keras.Input((None, 5)))
     summary = TemporalAttention()(symbol)

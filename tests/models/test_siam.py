@@ -525,6 +525,8 @@ def test_unknown_choice_is_an_error(name, value):
         ("rnn_dropout", -0.1, r"in \[0, 1\)"),
         ("l2", -1e-4, "finite and 0 or more"),
         ("l2", float("inf"), "finite and 0 or more"),
+        ("spatial_penalty", -1.0, "finite and 0 or more"),
+        ("temporal_penalty", float("nan"), "finite and 0 or more"),
         ("background", float("nan"), "finite"),
     ],
 )
