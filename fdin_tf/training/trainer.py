@@ -5,6 +5,7 @@ from pathlib import Path
 
 import keras
 
+from fdin_tf.training.adapt import adapt
 from fdin_tf.training.fit import FitConfig
 from fdin_tf.training.fit import compile_model
 from fdin_tf.training.fit import fit
@@ -49,7 +50,7 @@ class NetworkTrainer:
         self._model = None
         self._first_optimizer_state = None
 
-    def train(self, fold, folder, seed=0, bar=None, name=None):
+    def train(self, fold, folder, seed=0, bar=None, name=None, stop_after=None):
         """Trains the network of one fold; test clips are not touched.
 
         Args:
@@ -58,6 +59,7 @@ class NetworkTrainer:
             seed: Seed of weights, order and dropout.
             bar: A `progress_bar`, or None.
             name: What this network is called; None for the fold's number.
+            stop_after: Epochs after which this call stops, see `fit`.
 
         Returns:
             The trained model on features, valid until the next call; what
@@ -67,7 +69,8 @@ class NetworkTrainer:
         fitted = self._fitted(fold, Path(folder))
         data = self.data(fitted, [*fold.train, *fold.valid])
         model = self._fresh_model(data.shape, seed)
-        with self._watched(name, seed, bar) as on_epoch:
+        adapt(model, data, fold.train)
+        with self._watched(name, seed, bar, stop_after) as on_epoch:
             history = fit(
                 model,
                 data,
@@ -78,6 +81,7 @@ class NetworkTrainer:
                 Path(folder) / "checkpoints",
                 seed,
                 on_epoch,
+                stop_after,
             )
             if self.tracker:
                 self.tracker.log_history(history)
@@ -121,7 +125,7 @@ class NetworkTrainer:
         return fitted
 
     @contextlib.contextmanager
-    def _watched(self, name, seed, bar):
+    def _watched(self, name, seed, bar, stop_after):
         """Shows and tracks a training; yields what is told each epoch."""
         with contextlib.ExitStack() as stack:
             task = None
@@ -129,7 +133,9 @@ class NetworkTrainer:
                 stack.enter_context(self.tracker.child(name, {"seed": seed}))
             if bar is not None:
                 task = bar.add_task(
-                    f"  {name.capitalize()}", total=self.config.epochs, note=""
+                    f"  {name.capitalize()}",
+                    total=stop_after or self.config.epochs,
+                    note="",
                 )
                 stack.callback(bar.remove_task, task)
 

@@ -34,7 +34,7 @@ def test_layer_contract(tmp_path):
         init_kwargs={"background": -2.5},
         input_shape=(3, 8, 6, 2),
         output_shape=(3, 8, 6, 2),
-        weight_shapes={},
+        weight_shapes={"mean_face": (8, 6, 2), "deviation": ()},
         input_dtype="uint8",
         tmp_path=tmp_path,
     )
@@ -50,6 +50,42 @@ def test_equals_its_equation(faces, channels, background):
         np.testing.assert_allclose(
             found, reference_standardization(image, background), atol=1e-5
         )
+
+
+def test_adapted_it_is_the_difference_from_the_mean_face():
+    rng = np.random.default_rng(1)
+    images = np.zeros((150, 6, 5, 1), "uint8")  # of more than one chunk
+    images[:, 1:5, 1:4] = rng.integers(1, 256, (150, 4, 3, 1))
+    standard = np.array([reference_standardization(x) for x in images])
+    away = standard - standard.mean(axis=0)
+    deviation = np.sqrt((away[:, 1:5, 1:4] ** 2).mean())
+    layer = FaceStandardization(-2.5)
+    layer.adapt(images)
+    found = np.array(layer(images))
+    np.testing.assert_allclose(
+        found[:, 1:5, 1:4], away[:, 1:5, 1:4] / deviation, atol=1e-4
+    )
+    found[:, 1:5, 1:4] = -2.5
+    np.testing.assert_array_equal(found, -2.5)
+
+
+def test_faces_that_are_all_alike_differ_by_nothing(faces):
+    layer = FaceStandardization()
+    layer.adapt(np.repeat(faces[:1], 3, axis=0))
+    np.testing.assert_allclose(layer(faces[:1]), 0, atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    "images", [np.zeros((0, 4, 4, 1)), np.zeros((2, 4, 4, 1))]
+)
+def test_nothing_to_adapt_to_is_an_error(images):
+    with pytest.raises(ValueError, match=r"images of faces.*images.shape="):
+        FaceStandardization().adapt(images)
+
+
+def test_unknown_shape_is_an_error():
+    with pytest.raises(ValueError, match=r"must be known.*input_shape=\(None"):
+        FaceStandardization().build((None, None, 5, 1))
 
 
 def test_light_and_contrast_are_taken_away(faces):
