@@ -11,6 +11,8 @@ import numpy as np
 # How far, in eye distances, a face may contradict its plan: tracking jitters,
 # closed lids and lips touch.
 TOLERANCE = 0.1
+# A face is about two eye distances high; a nod leaves more than this.
+LEAST_HEIGHT = 0.5
 
 _PARTS = {
     "left brow": range(17, 22),
@@ -90,8 +92,7 @@ def order_contradictions(points, eyes):
     'point 0 left of point 16'
     """
     known = np.flatnonzero(~np.isnan(points).any(axis=(1, 2)))
-    place, eye = points[known] @ [1, 1j], eyes[known] @ [1, 1j]
-    upright = (place - eye.mean(axis=1, keepdims=True)) / np.diff(eye)
+    upright = _upright(points[known], eyes[known])
     excess = np.where(
         [axis == 0 for axis, *_ in _RULES],
         upright.real @ _DIFFERENCES,
@@ -111,6 +112,36 @@ def order_contradictions(points, eyes):
             )
         )
     return found
+
+
+def flat_faces(points, eyes):
+    """Finds frames whose 68 landmarks lie almost on one line.
+
+    Args:
+        points: As of `order_contradictions`.
+        eyes: As of `order_contradictions`.
+
+    Returns:
+        List of `(frame, height)`, one for every frame in which the points are
+        less than `LEAST_HEIGHT` high: from top to bottom, across the line
+        through the eyes, in eye distances.
+
+    Example:
+
+    >>> face = np.zeros((1, 68, 2))
+    >>> flat_faces(face, np.array([[[-1, 0], [1, 0]]]))
+    [(0, 0.0)]
+    """
+    known = np.flatnonzero(~np.isnan(points).any(axis=(1, 2)))
+    height = np.ptp(_upright(points[known], eyes[known]).imag, axis=1)
+    flat = height < LEAST_HEIGHT
+    return list(zip(known[flat].tolist(), height[flat].tolist()))
+
+
+def _upright(points, eyes):
+    """Points as complex numbers: eyes level, one apart, around the origin."""
+    place, eye = points @ [1, 1j], eyes @ [1, 1j]
+    return (place - eye.mean(axis=1, keepdims=True)) / np.diff(eye)
 
 
 def _mean_of(part):

@@ -7,6 +7,8 @@ from zipfile import BadZipFile
 import numpy as np
 import pandas as pd
 
+from fdin_tf.faces.ibug import LEAST_HEIGHT
+from fdin_tf.faces.ibug import flat_faces
 from fdin_tf.faces.ibug import order_contradictions
 
 # iBUG order, from 0: outer and inner corner of the eye that is left in the
@@ -55,8 +57,8 @@ def load_landmarks(path):
         FileNotFoundError: If there is no such file.
         ValueError: If the table lacks a column, holds no number where one is
             expected, names a frame twice, knows a face only in part, has
-            left and right exchanged, or 68 points in another order; with
-            file, column and line.
+            left and right exchanged, or 68 points on one line or in another
+            order; with file, column and line.
     """
     path = Path(path)
     if not path.is_file():
@@ -89,7 +91,8 @@ def check_landmarks(
     Raises:
         ValueError: If the shape is another one, a face is known in part
             only, a value is infinite, the eyes are exchanged, or 68 points
-            are not in iBUG order (see `order_contradictions`).
+            lie on one line (see `flat_faces`) or are not in iBUG order (see
+            `order_contradictions`).
     """
     points = np.asarray(landmarks, "float64")
     allowed = NUM_POINTS if num_points is None else (num_points,)
@@ -129,6 +132,13 @@ def check_landmarks(
             f"x={left[frame]:g} and x={right[frame]:g}",
         )
     if points.shape[1] == 68:
+        for frame, height in flat_faces(points, eyes_of(points)):
+            refuse(
+                frame,
+                f"expected 68 points of a face, at least {LEAST_HEIGHT} eye "
+                "distances high",
+                f"{height:.2g} eye distances",
+            )
         wrong = order_contradictions(points, eyes_of(points))
         for frame, expected, received in wrong:
             refuse(

@@ -192,6 +192,13 @@ def _given_points(path, landmarks, config):
     if isinstance(landmarks, (str, os.PathLike)):
         name, landmarks = landmarks, load_landmarks(landmarks)
     points = check_landmarks(landmarks, name)
+    left, right = eyes_of(points).swapaxes(0, 1)
+    apart = np.linalg.norm(right - left, axis=-1)
+    for frame in np.flatnonzero(apart < 1):
+        raise ValueError(
+            f"{name}, frame {frame}: expected landmarks in pixels, the eyes "
+            f"at least one apart. Received: {apart[frame]:.2g}"
+        )
     times, indices = frame_times(path, config.frames_per_second)
     stored = int(indices[-1]) + 1
     if config.frames_per_second is not None:  # the last may be left out

@@ -272,6 +272,25 @@ def test_a_mirrored_or_upturned_face_is_an_error(change):
         check_landmarks((average_face() @ change)[None])
 
 
+@pytest.mark.parametrize(
+    ("squeeze", "height"),
+    [
+        (np.diag([1, 0]), "0 eye"),
+        (np.array([[1, 0.5], [0, 0]]), "0 eye"),
+        (np.diag([1, 0.1]), "0.22 eye"),
+    ],
+)
+def test_points_on_one_line_are_an_error(squeeze, height):
+    faces = np.stack([average_face()] * 3)
+    faces[1] = faces[1] @ squeeze
+    with pytest.raises(
+        ValueError,
+        match=rf"^mine, frame 1: expected 68 points of a face, at least 0\.5 "
+        rf"eye distances high\. Received: {height} distances$",
+    ):
+        check_landmarks(100 * faces, "mine")
+
+
 def test_the_tolerance_is_in_eye_distances():
     face = 50 * average_face()[None]  # the eyes are 50 apart
     face[0, 55:60, 1] = 60

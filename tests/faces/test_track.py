@@ -436,6 +436,19 @@ def test_how_many_landmarks_may_be_outside_can_be_set(photo_clip):
     assert track_face(path, landmarks, config=config).usable.all()
 
 
+def test_landmarks_in_another_unit_than_pixels_are_an_error(
+    photo_clip, tmp_path
+):
+    path, truth = photo_clip
+    shares = landmarks_around(truth["eyes"]) / 256
+    shares[:3] = np.nan
+    np.savez(tmp_path / "a.npz", landmarks=shares)
+    with pytest.raises(
+        ValueError, match=r"a\.npz, frame 3: expected landmarks in pixels.*: 0"
+    ):
+        track_face(path, tmp_path / "a.npz")
+
+
 @pytest.mark.parametrize("rate", [None, 10])
 def test_landmarks_of_another_length_are_an_error(photo_clip, rate):
     path, truth = photo_clip
