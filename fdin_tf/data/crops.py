@@ -8,9 +8,9 @@ import numpy as np
 from fdin_tf.data.encode import FoldClips
 from fdin_tf.data.stored import StoredClips
 from fdin_tf.data.stored import store_clips
-from fdin_tf.faces import UnusableClip
 from fdin_tf.faces import aligned_chunks
 from fdin_tf.faces import eye_similarity
+from fdin_tf.faces.video import ClipError
 
 # Raised when stored crops would no longer mean the same.
 CROP_FORMAT = 1
@@ -64,7 +64,14 @@ def crop_clips(clips, files, workers=None):
         return {"frames": frames, "landmarks": landmarks}
 
     stored = store_clips(
-        clips, files, "crops", [CROP_FORMAT], make, "Faces", workers
+        clips,
+        files,
+        "crops",
+        [CROP_FORMAT],
+        make,
+        "Faces",
+        workers,
+        num_points=NUM_POINTS,
     )
     return CroppedClips(
         stored.clips, stored.left_out, stored.keys, stored.cache
@@ -85,15 +92,14 @@ def crop_chunks(video, track, face, chunk_size=64):
         landmarks in pixels of the crop.
 
     Raises:
-        UnusableClip: If the track has not 68 points.
+        ClipError: If the track has not 68 points.
         VideoError: As `aligned_chunks`.
     """
     if track.points.shape[1] != NUM_POINTS:
-        raise UnusableClip(
+        raise ClipError(
             video,
-            f"needs {NUM_POINTS} landmarks in every frame: a file of them, or "
-            "the face mesh. Received: "
-            f"{track.points.shape[1]} points of the detector",
+            f"expected a track of {NUM_POINTS} landmarks. Received: "
+            f"{track.points.shape[1]}",
         )
     matrices = eye_similarity(
         track.eyes[track.usable], face.size, face.left_eye

@@ -18,6 +18,7 @@ from fdin_tf.faces import FaceConfig
 from fdin_tf.faces import FaceTrack
 from fdin_tf.faces import UnusableClip
 from fdin_tf.faces import track_face
+from fdin_tf.faces.video import ClipError
 from fdin_tf.progress import progress_bar
 
 # Raised when stored tracks would no longer mean the same.
@@ -51,8 +52,8 @@ class StoredClips:
         arrays = self.cache.get(self.keys[clip_id])
         if arrays is None:
             raise OSError(
-                f"The encoded frames of clip {clip_id!r} are gone or damaged; "
-                "run the same command again to encode them anew. Received: "
+                f"The stored frames of clip {clip_id!r} are gone or damaged; "
+                "run the same command again to make them anew. Received: "
                 f"path={self.cache.path(self.keys[clip_id])}"
             )
         return arrays
@@ -114,14 +115,23 @@ class FaceFiles:
         return None
 
 
-def store_clips(clips, files, room, settings, make, title, workers=None):
+def store_clips(
+    clips,
+    files,
+    room,
+    settings,
+    make,
+    title,
+    workers=None,
+    num_points=None,
+):
     """Follows the face in every clip and keeps what is made of it, once.
 
     Everything is cached: face tracks by the content of the video (and of the
     landmark file) and the face settings, arrays by these and `settings`. A
     call that was interrupted continues where it stopped. A clip that cannot
-    be read, or shows too few usable frames, is left out and listed with the
-    reason.
+    be read, shows too few usable frames, or has not the landmarks that are
+    needed, is left out and listed with the reason.
 
     Args:
         clips: Clip table.
@@ -133,6 +143,8 @@ def store_clips(clips, files, room, settings, make, title, workers=None):
             arrays; it may raise ValueError or OSError for a clip.
         title: What the progress bar says.
         workers: Number of clips at work at a time; None for one per core.
+        num_points: Landmarks that every frame needs: 68, which the detector
+            does not give. None: any.
 
     Returns:
         `StoredClips`.
@@ -141,7 +153,7 @@ def store_clips(clips, files, room, settings, make, title, workers=None):
         OverflowError: As `make` does.
         ValueError: If no clip is usable.
     """
-    job = _Job(files, room, settings, make)
+    job = _Job(files, room, settings, make, num_points)
     workers = workers or os.cpu_count()
     results = {}
     with progress_bar() as bar, ThreadPoolExecutor(workers) as pool:
@@ -163,39 +175,27 @@ def store_clips(clips, files, room, settings, make, title, workers=None):
 class _Job:
     """What is the same for every clip of a call."""
 
-    def __init__(self, files, room, settings, make):
+    def __init__(self, files, room, settings, make, num_points):
         self.files = files
         self.tracks = files.room("tracks")
         self.arrays = files.room(room)
         self.settings = settings
         self.make = make
+        self.num_points = num_points
 
     def run(self, clip_id, video):
         """One clip: `(key, row of what was found)`, or the reason why not."""
         if not video.is_file():
             return f"{video}: there is no such video file"
         try:
-            landmarks = self.files.landmarks_of(clip_id)
+            landmarks = self._landmarks_of(clip_id, video)
             track_key = self._track_key(video, landmarks)
-            track = self._known_track(track_key, video)
-            is_new = track is None
-            if is_new:
-                track = self._track(video, landmarks)
+            track = self._track(track_key, video, landmarks)
             key = settings_digest(self.settings, track_key)
-            arrays = None
             if not self.arrays.has(key):
-                arrays = self.make(video, track)
-        except UnusableClip as error:
-            # Found out by following the face through all of it: remembered.
-            reason = {"unusable": np.array(error.reason)}
-            self.tracks.put(track_key, reason)
-            return str(error)
+                self.arrays.put(key, self.make(video, track))
         except (ValueError, OSError) as error:
             return str(error)
-        if is_new:
-            self.tracks.put(track_key, track.arrays())
-        if arrays is not None:
-            self.arrays.put(key, arrays)
         found = {f"face_{name}": n for name, n in track.counts.items()}
         return key, {
             "num_frames": int(track.usable.sum()),
@@ -203,6 +203,18 @@ class _Job:
             "face_source": track.source,
             **found,
         }
+
+    def _landmarks_of(self, clip_id, video):
+        """The clip's landmark file, or None where faces are found."""
+        landmarks = self.files.landmarks_of(clip_id)
+        if landmarks or self.files.find_landmarks or self.num_points is None:
+            return landmarks
+        raise ClipError(
+            video,
+            f"needs {self.num_points} landmarks in every frame, by the face "
+            "mesh or from a file. Received: no such file in landmarks_dir="
+            f"{self.files.landmarks_dir}",
+        )
 
     def _track_key(self, video, landmarks):
         find = self.files.find_landmarks
@@ -213,17 +225,31 @@ class _Job:
             dataclasses.asdict(self.files.face),
         )
 
-    def _known_track(self, key, video):
+    def _track(self, key, video, landmarks):
+        """The clip's track, found once; also that there is none is kept."""
         arrays = self.tracks.get(key)
-        if arrays is not None and "unusable" in arrays:
+        if arrays is None:
+            arrays = self._found_track(video, landmarks)
+            self.tracks.put(key, arrays)
+        if "unusable" in arrays:
             raise UnusableClip(video, str(arrays["unusable"]))
-        return arrays and FaceTrack.from_arrays(arrays)
+        track = FaceTrack.from_arrays(arrays)
+        if self.num_points not in (None, track.points.shape[1]):
+            raise ClipError(
+                landmarks or video,
+                f"expected {self.num_points} landmarks in every frame. "
+                f"Received: {track.points.shape[1]}",
+            )
+        return track
 
-    def _track(self, video, landmarks):
+    def _found_track(self, video, landmarks):
         face = self.files.face
         if landmarks is None and self.files.find_landmarks is not None:
             landmarks = self.files.find_landmarks(video, face)
-        return track_face(video, landmarks, config=face)
+        try:
+            return track_face(video, landmarks, config=face).arrays()
+        except UnusableClip as error:
+            return {"unusable": np.array(error.reason)}
 
 
 def _collect(clips, results, cache):

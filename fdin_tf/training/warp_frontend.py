@@ -51,14 +51,23 @@ class WarpFrontend:
         return crop_clips(clips, files, workers)
 
     def fit(self, stored, clip_ids):
-        """The `FaceWarp` of clips."""
+        """The `FaceWarp` of clips.
+
+        Raises:
+            ValueError: If points fall together in the faces of all clips.
+        """
         landmarks = []
         for clip_id in clip_ids:
             _, points = stored.load(clip_id)
             places = np.linspace(0, len(points) - 1, _FRAMES_PER_CLIP)
             landmarks.append(points[places.round().astype(int)])
         shape = mean_shape(np.concatenate(landmarks))
-        return FaceWarp(shape, self.shape[0], self.margin)
+        try:
+            return FaceWarp(shape, self.shape[0], self.margin)
+        except ValueError as error:
+            raise ValueError(
+                f"Mean face of {len(landmarks)} training clips: {error}"
+            ) from None
 
     def save(self, fitted, folder):
         """Keeps a `FaceWarp`."""
