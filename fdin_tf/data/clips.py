@@ -164,11 +164,12 @@ def select_clips(clips, database=None, spontaneity=None):
     for name, wanted in (("database", database), ("spontaneity", spontaneity)):
         if wanted is None:
             continue
-        there = clips[name].dropna().unique()
+        there = sorted(clips[name].dropna().unique())
         if wanted not in there:
+            known = f"one of {', '.join(map(repr, there))}"
             raise ValueError(
-                f"Expected clips whose `{name}` is one of "
-                f"{', '.join(map(repr, sorted(there)))}. Received: "
+                f"Expected clips whose `{name}` is "
+                f"{known if there else 'known; none is'}. Received: "
                 f"{name}={wanted!r}"
             )
         clips = clips[clips[name] == wanted]

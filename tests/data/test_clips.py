@@ -1,11 +1,14 @@
 """The clip table: what is completed, what is refused, and how it says so."""
 
+import re
+
 import pandas as pd
 import pytest
 
 from fdin_tf.data.clips import check_clips
 from fdin_tf.data.clips import read_clip_table
 from fdin_tf.data.clips import require_target
+from fdin_tf.data.clips import select_clips
 
 HEADER = "clip_id,path,subject,age,gender,spontaneity,database"
 GOOD = (
@@ -120,3 +123,65 @@ def test_a_target_needs_labels_and_two_classes(write):
         require_target(clips.iloc[:2], "gender")
     require_target(clips.iloc[:2], "spontaneity")
     assert len(clips) == 3
+
+
+TWO = pd.DataFrame(
+    [
+        ("s1", "Smile", "posed"),
+        ("s2", "Smile", "spontaneous"),
+        ("d1", "Disgust", "posed"),
+        ("d2", "Disgust", "posed"),
+        ("d3", "Disgust", None),
+    ],
+    columns=["clip_id", "database", "spontaneity"],
+    index=[7, 5, 3, 2, 0],
+)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        ({}, ["s1", "s2", "d1", "d2", "d3"]),
+        ({"database": "Disgust"}, ["d1", "d2", "d3"]),
+        ({"spontaneity": "posed"}, ["s1", "d1", "d2"]),
+        ({"database": "Smile", "spontaneity": "spontaneous"}, ["s2"]),
+    ],
+)
+def test_clips_are_selected_in_their_order(chosen, expected):
+    before = TWO.copy()
+    clips = select_clips(TWO, **chosen)
+    assert clips.clip_id.tolist() == expected
+    assert clips.index.tolist() == list(range(len(expected)))
+    pd.testing.assert_frame_equal(TWO, before)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        (
+            {"database": "disgust"},
+            "Expected clips whose `database` is one of 'Disgust', 'Smile'. "
+            "Received: database='disgust'",
+        ),
+        (
+            {"database": "Disgust", "spontaneity": "spontaneous"},
+            "Expected clips whose `spontaneity` is one of 'posed'. "
+            "Received: spontaneity='spontaneous'",
+        ),
+    ],
+)
+def test_a_selection_without_clips_is_refused_with_what_there_is(
+    chosen, message
+):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        select_clips(TWO, **chosen)
+
+
+def test_a_selection_by_what_no_clip_is_known_by_is_refused():
+    unknown = TWO.assign(spontaneity=None)
+    with pytest.raises(
+        ValueError,
+        match=r"`spontaneity` is known; none is\. Received: "
+        r"spontaneity='posed'",
+    ):
+        select_clips(unknown, spontaneity="posed")

@@ -15,6 +15,7 @@ from fdin_tf.data.folds import check_folds
 from fdin_tf.data.folds import fold_table
 from fdin_tf.data.folds import load_folds
 from fdin_tf.data.folds import make_folds
+from fdin_tf.data.folds import restrict_folds
 
 
 def make_clips(num_subjects, seed=0):
@@ -212,3 +213,54 @@ def test_the_assignment_can_be_written_down():
     table = fold_table(folds)
     assert len(table) == 3 * len(make_clips(9))
     assert set(table.part) == set(PARTS)
+
+
+def two_databases(num_subjects):
+    """Smiles of everybody, and expressions of disgust of every second one."""
+    smiles = make_clips(num_subjects).assign(database="Smile")
+    same = smiles[smiles.subject.astype(int) % 2 == 0]
+    disgust = same.assign(clip_id="d" + same.clip_id, database="Disgust")
+    return pd.concat([smiles, disgust], ignore_index=True)
+
+
+def part_of_subjects(fold, clips):
+    subject = clips.set_index("clip_id").subject
+    return {subject[c]: part for part in PARTS for c in getattr(fold, part)}
+
+
+def test_a_subject_keeps_its_part_whichever_database_is_asked_for():
+    clips = two_databases(24)
+    folds = make_folds(clips, 4)
+    of = {
+        name: restrict_folds(folds, clips[clips.database == name])
+        for name in ("Smile", "Disgust")
+    }
+    for fold, smile, disgust in zip(folds, of["Smile"], of["Disgust"]):
+        everyone = part_of_subjects(fold, clips)
+        assert part_of_subjects(smile, clips) == everyone
+        assert part_of_subjects(disgust, clips) == {
+            subject: part
+            for subject, part in everyone.items()
+            if int(subject) % 2 == 0
+        }
+        assert smile.number == disgust.number == fold.number
+    tested = [c for fold in of["Disgust"] for c in fold.test]
+    assert sorted(tested) == sorted(clips.clip_id[clips.database == "Disgust"])
+
+
+def test_clips_keep_their_order_when_folds_are_restricted():
+    clips = make_clips(12)
+    folds = make_folds(clips, 3)
+    posed = clips[clips.spontaneity == "posed"]
+    for fold, fewer in zip(folds, restrict_folds(folds, posed)):
+        for part in PARTS:
+            expected = [c for c in getattr(fold, part) if "posed" in c]
+            assert list(getattr(fewer, part)) == expected
+    assert restrict_folds(folds, clips) == folds
+
+
+@pytest.mark.parametrize(("gone", "part"), [("c", "valid"), ("d", "test")])
+def test_a_fold_that_is_left_without_clips_is_refused(gone, part):
+    fold = Fold(0, ("a", "b"), ("c",), ("d",))
+    with pytest.raises(ValueError, match=f"no {part} clip in fold 0"):
+        restrict_folds([fold], CLIPS[CLIPS.clip_id != gone])
