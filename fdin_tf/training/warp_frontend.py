@@ -74,9 +74,16 @@ class WarpFrontend:
         write_json(folder / _FITTED, fitted.to_dict())
 
     def load(self, folder):
-        """What `save` kept, or None."""
-        settings = read_json(folder / _FITTED)
-        return settings and FaceWarp.from_dict(settings)
+        """What `save` kept, or None.
+
+        Raises:
+            ValueError: If the file is damaged.
+        """
+        try:
+            settings = read_json(folder / _FITTED)
+            return None if settings is None else FaceWarp.from_dict(settings)
+        except ValueError as error:
+            raise ValueError(f"{folder / _FITTED}: {error}") from error
 
     def apply(self, stored, fitted, clip_ids):
         """Clips as the fold's network takes them."""
