@@ -1,5 +1,6 @@
 """Training: it learns, it stops, and interrupted it goes on the same way."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import keras
@@ -10,7 +11,9 @@ import pytest
 from fdin_tf import build_fdin
 from fdin_tf.training.cross_validate import predict_clips
 from fdin_tf.training.fit import FitConfig
+from fdin_tf.training.fit import compile_model
 from fdin_tf.training.fit import fit
+from fdin_tf.training.precision import precision_policy
 
 SHAPE = (3, 3, 2)
 
@@ -190,3 +193,125 @@ def test_settings_out_of_range_are_refused(setting):
 def test_a_model_of_another_target_is_refused(data, parts):
     with pytest.raises(ValueError, match=r"estimates 'gender'.*\['age'\]"):
         fit(make_model(), data, *parts, "gender", CONFIG)
+
+
+# Gradients of the absolute error, where estimates are too large, are means.
+INPUTS = np.array([[90, 3, -30, 0.5], [110, 1, -10, 0.5]], np.float32)
+GRADIENTS = np.array([100, 2, -20, 0.5])
+AGES = np.array([[10], [20]], np.float32)
+
+
+def make_line(config, target="age", precision="float32"):
+    """`300 + 0.1 (x_1 + ... + x_4)`, compiled."""
+    with precision_policy(precision):
+        inputs = keras.Input((4,))
+        line = keras.layers.Dense(
+            1, kernel_initializer=keras.initializers.Constant(0.1),
+            bias_initializer=keras.initializers.Constant(300.0),
+        )  # fmt: skip
+        cast = keras.layers.Activation("linear", dtype="float32", name=target)
+        model = keras.Model(inputs, {target: cast(line(inputs))})
+    compile_model(model, target, config)
+    return model
+
+
+def velocity_of_kernel(model):
+    optimizer = model.optimizer
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    (velocity,) = [
+        v for v in optimizer.variables if tuple(v.shape) == (4, 1)
+    ]  # fmt: skip
+    return keras.ops.convert_to_numpy(velocity)[:, 0]
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        ("absolute", lambda errors: np.abs(errors).mean()),
+        ("squared", lambda errors: (errors**2).mean()),
+    ],
+)
+def test_the_loss_is_the_error_that_is_asked_for(loss, expected):
+    config = FitConfig(loss=loss, optimizer="rmsprop")
+    model = make_line(config)
+    found = model.evaluate(INPUTS, {"age": AGES}, verbose=0, return_dict=True)
+    errors = 300 + 0.1 * INPUTS.sum(axis=1) - AGES[:, 0]
+    assert found["loss"] == pytest.approx(expected(errors), rel=1e-5)
+
+
+def test_the_loss_of_a_class_is_its_cross_entropy_in_any_case():
+    inputs = keras.Input((2,))
+    rows = np.array([[0.8, 0.2], [0.4, 0.6]], np.float32)
+    output = keras.layers.Activation("linear", name="gender")(inputs)
+    model = keras.Model(inputs, {"gender": output})
+    compile_model(model, "gender", FitConfig(loss="absolute"))
+    found = model.evaluate(
+        rows, {"gender": np.array([0, 0])}, verbose=0, return_dict=True
+    )
+    expected = -np.log([0.8, 0.4]).mean()
+    assert found["loss"] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+@pytest.mark.parametrize("clip_value", [None, 5.0])
+def test_every_gradient_is_cut_to_the_clip_value(clip_value, precision):
+    config = FitConfig(
+        optimizer="rmsprop", loss="absolute", clip_value=clip_value
+    )
+    model = make_line(config, precision=precision)
+    for _ in range(12):  # until the scale of the loss fits half precision
+        model.train_on_batch(INPUTS, {"age": AGES})
+        if (velocity := velocity_of_kernel(model)).any():
+            break
+    gradients = GRADIENTS
+    if clip_value is not None:
+        gradients = np.clip(gradients, -5, 5)
+        assert gradients.tolist() == [5, 2, -5, 0.5]
+    # The first running mean of squares of RMSprop, which forgets a tenth.
+    np.testing.assert_allclose(velocity, 0.1 * gradients**2, rtol=2e-3)
+
+
+def test_rmsprop_divides_by_the_running_root_mean_square():
+    model = make_line(FitConfig(optimizer="rmsprop", loss="absolute"))
+    rate = float(model.optimizer.learning_rate)
+    kernel, velocity = np.full(4, 0.1), np.zeros(4)
+    for _ in range(3):
+        model.train_on_batch(INPUTS, {"age": AGES})
+        velocity = 0.9 * velocity + 0.1 * GRADIENTS**2
+        kernel -= rate * GRADIENTS / np.sqrt(velocity + 1e-7)
+    np.testing.assert_allclose(model.get_weights()[0][:, 0], kernel, rtol=1e-5)
+
+
+def test_training_takes_optimizer_loss_and_clipping_from_the_settings(
+    data, parts
+):
+    config = dataclasses.replace(
+        CONFIG, epochs=3, optimizer="rmsprop", loss="absolute", clip_value=5.0
+    )
+    model = make_model(dropout=0.0)
+    history = fit(model, data, *parts, "age", config)
+    assert isinstance(model.optimizer, keras.optimizers.RMSprop)
+    assert model.optimizer.clipvalue == 5.0
+    # The loss is the error, in units of the training ages' deviation.
+    ages = data.clips.set_index("clip_id").age[parts[0]]
+    for part in ("train", "valid"):
+        np.testing.assert_allclose(
+            history[f"{part}_loss"] * ages.std(ddof=0),
+            history[f"{part}_mae_years"],
+            rtol=1e-3,
+        )
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"optimizer": "sgd"}, "`optimizer` .*one of adam, rmsprop.*'sgd'"),
+        ({"loss": "huber"}, "`loss` .*one of squared, absolute.*'huber'"),
+        ({"clip_value": 0.0}, r"`clip_value`.*positive.*clip_value=0\.0"),
+        ({"clip_value": -5.0}, r"`clip_value`.*positive.*clip_value=-5\.0"),
+        ({"clip_value": float("nan")}, "`clip_value`.*clip_value=nan"),
+    ],
+)
+def test_an_unknown_way_of_training_is_refused(setting, message):
+    with pytest.raises(ValueError, match=message):
+        FitConfig(**setting)
