@@ -8,6 +8,7 @@ import keras
 
 from fdin_tf.data.cache import read_json
 from fdin_tf.faces import FaceConfig
+from fdin_tf.faces import FaceWarp
 from fdin_tf.serving.export import CARD
 from fdin_tf.serving.export import KERAS_MODEL
 from fdin_tf.serving.export import latest_version
@@ -21,19 +22,22 @@ class Exported:
     Attributes:
         path: Folder of the version.
         card: What the model is and how well it did.
-        network: Keras model on features, such as FDIN.
+        network: Keras model on features, such as FDIN, or on warped faces,
+            such as SIAM.
         encoder: Fixed part of the frame encoder, a Keras model: the part
-            whose features a training caches.
+            whose features a training caches; None of a model on faces.
         fitted: What was fitted to data behind it; or None.
         face: Settings of tracking and alignment.
+        warp: `FaceWarp` that comes before a network on warped faces; or None.
     """
 
     path: Path
     card: dict[str, Any]
     network: keras.Model
-    encoder: keras.Model
+    encoder: keras.Model | None
     fitted: keras.Model | None
     face: FaceConfig
+    warp: FaceWarp | None = None
 
     @property
     def is_synthetic(self):
@@ -66,6 +70,15 @@ def load_exported(folder):
             f"Received: model={path}"
         )
     joined = keras.saving.load_model(path / KERAS_MODEL, compile=False)
+    face = FaceConfig(
+        **{
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in card["face"].items()
+        }
+    )
+    if "warp" in card:
+        warp = FaceWarp.from_dict(card["warp"])
+        return Exported(path, card, joined, None, None, face, warp)
     encoders = [x for x in joined.layers if isinstance(x, FrameEncoder)]
     networks = [x for x in joined.layers if isinstance(x, keras.Model)]
     if len(encoders) != 1 or len(networks) != 1:
@@ -74,14 +87,8 @@ def load_exported(folder):
             f"`join_encoder` makes it. Received: model={path}, with layers "
             f"{[layer.name for layer in joined.layers]}"
         )
-    face = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in card["face"].items()
-    }
     encoder, fitted = _parts(encoders[0].encoder)
-    return Exported(
-        path, card, networks[0], encoder, fitted, FaceConfig(**face)
-    )
+    return Exported(path, card, networks[0], encoder, fitted, face)
 
 
 def _parts(encoder):
