@@ -1,29 +1,26 @@
 """Tables, pictures and the HTML report of `recipes.explain`."""
 
 import dataclasses
-import tempfile
 
 import keras
 import numpy as np
 import pandas as pd
 
-from fdin_tf.data.cache import atomic_path
 from fdin_tf.data.encode import encode_clips
 from fdin_tf.explain import rank_relations
 from fdin_tf.explain import symmetry
 from fdin_tf.explain.face_drawing import middle_of_motion
-from fdin_tf.explain.html_report import write_html_report
 from fdin_tf.explain.plots import plot_perturbation
 from fdin_tf.explain.plots import plot_region_effects
-from fdin_tf.explain.plots import save_figure
 from fdin_tf.explain.relation_plots import plot_group_intervals
 from fdin_tf.explain.relation_plots import plot_group_relations
 from fdin_tf.explain.relation_plots import plot_importance_matrix
 from fdin_tf.explain.relation_plots import plot_relations_on_face
-from fdin_tf.training.tracking import Tracker
+from recipes.explain_output import facts_of
+from recipes.explain_output import file_name
+from recipes.explain_output import synthetic_label
+from recipes.explain_output import write_results
 from recipes.explain_sections import ages_of
-from recipes.explain_sections import facts_of
-from recipes.explain_sections import file_name
 from recipes.explain_sections import sections_of
 
 _ALL = "all clips"
@@ -77,41 +74,16 @@ def write_explanation(found, model, encoded, config):
         "estimates": found.estimates,
     }  # fmt: skip
     tables = {name: of for name, of in tables.items() if of is not None}
-    facts = facts_of(found, model, encoded, config)
-    written = []
-    for name, table in tables.items():
-        path = config.output_dir / f"{name}.csv"
-        with atomic_path(path) as temporary:
-            table.to_csv(temporary, index=False)
-    for name, figure in figures.items():
-        written += save_figure(figure, config.output_dir / name)
-    report = write_html_report(
-        config.output_dir / "report.html",
-        f"What {model.card['name']} answers from{label}",
-        facts,
-        sections_of(found, model, encoded, tables, figures, sizes),
-    )
-    with tempfile.TemporaryDirectory() as run_dir:  # every call is a new run
-        tracker = Tracker("explain", run_dir, dataclasses.asdict(config), facts)
-        with tracker.run(model.card["name"]):
-            for name, table in tables.items():
-                tracker.log_table(table, name)
-            for path in written:
-                tracker.log_file(path, "figures")
-            tracker.log_file(report)
-            tracker.log_metrics(_numbers(found))
-    return report
-
-
-def synthetic_label(model, encoded):
-    """What titles say where model or clips are drawn, not recorded."""
-    names = encoded.clips.database.unique()
-    drawn = {
-        "model": model.is_synthetic,
-        "clips": any(name.startswith("Synthetic") for name in names),
+    facts = {
+        **facts_of(found.clips, model, encoded, config),
+        "dynamics replaced by": config.replace_by,
+        "dynamics replaced in": ages_of(config),
     }
-    drawn = [name for name, holds in drawn.items() if holds]
-    return f" (synthetic {' and '.join(drawn)})" if drawn else ""
+    sections = sections_of(found, model, encoded, tables, figures, sizes)
+    return write_results(
+        model, encoded, config, facts, tables, figures, sections,
+        _numbers(found),
+    )  # fmt: skip
 
 
 def example_faces(found, encoded, model, config):

@@ -1,11 +1,9 @@
 """What the HTML report of `recipes.explain` says."""
 
-import re
-
 from fdin_tf.explain import symmetry
 from fdin_tf.explain.face_drawing import in_words
 from fdin_tf.explain.html_report import Section
-from fdin_tf.version import __version__
+from recipes.explain_output import file_name
 
 _IMPORTANCE = (
     "Every pair of regions has an importance between 0 and 1 that sums to 1 "
@@ -13,55 +11,6 @@ _IMPORTANCE = (
     "were alike, each would have 2.8 %. A relation of more regions has the sum "
     "of its pairs (Algorithm 1). Left and right are those of the image."
 )
-
-
-def facts_of(found, model, encoded, config):
-    """What the report is about, for its head and for MLflow's tags."""
-    card = model.card
-    trained = card["trained_on"]
-    overall = next(
-        (row for row in card["errors"] if row["grouped_by"] == "all"), {}
-    )
-    same = encoded.fingerprint() == card["facts"].get("data_fingerprint")
-    data = config.data or f"embedded clips ({config.embedded})"
-    return {
-        "model": f"{card['name']}: {card['target']}",
-        "version": str(model.path),
-        "trained on": f"{trained['clips']} clips of {trained['subjects']} "
-        f"subjects: {', '.join(trained['databases'])}",
-        "precision": card["facts"].get("precision", "unknown"),
-        "encoder": card["facts"].get("encoder", "unknown"),
-        "errors in cross-validation": _errors(overall),
-        "data": str(data),
-        "clips": len(found.clips),
-        "subjects": int(found.clips.subject.nunique()),
-        "group": config.group or "all",
-        "left out": len(encoded.left_out),
-        "fingerprint of the data": encoded.fingerprint(),
-        "trained on these very clips": (
-            "yes: errors in this report are no test errors" if same else
-            "no, by the fingerprint of the data (single clips may be shared)"
-        ),
-        "dynamics replaced by": config.replace_by,
-        "dynamics replaced in": ages_of(config),
-        "fdin-tf": __version__,
-    }  # fmt: skip
-
-
-def _errors(row):
-    """The errors over all clips of a model card, in words."""
-    for name, words, unit in (
-        ("mae_years", "mean absolute error", "years"),
-        ("accuracy", "accuracy", "%"),
-    ):
-        if name in row:
-            key = (
-                "standard_error_years" if unit == "years" else "standard_error"
-            )
-            error = row.get(key)
-            error = "" if error is None else f", standard error {error:.2f}"
-            return f"{words} {row[name]:.2f} {unit}{error}"
-    return "unknown"
 
 
 def ages_of(config):
@@ -175,8 +124,3 @@ def _printed(table):
     for name in shares:
         table[name] = (100 * table[name]).round(2)
     return table.rename(columns={name: f"{name} (%)" for name in shares})
-
-
-def file_name(clip_id):
-    """The id of a clip as a part of a file name."""
-    return re.sub(r"[^\w.-]", "_", clip_id)
