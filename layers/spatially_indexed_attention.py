@@ -49,6 +49,8 @@ class SpatiallyIndexedAttention(keras.layers.Layer):
         bias_initializer: Initializer of `b` and `c`.
         kernel_regularizer: Optional regularizer of `W` and `u`.
         penalty: Weight in the loss of the mean attention, 0 or more.
+        penalty_ramp: Training steps in which the penalty grows to that
+            weight; 0: it is there from the first.
         **kwargs: Base layer arguments, such as `name` and `dtype`.
 
     Call arguments:
@@ -64,8 +66,9 @@ class SpatiallyIndexedAttention(keras.layers.Layer):
 
     Raises:
         ValueError: If `units` is no positive integer, if `mechanism` is none
-            of the four, if `penalty` is negative or not finite, if the input
-            has not rank 4 or 5, or if `h`, `w` or `c` is unknown or changes.
+            of the four, if `penalty` is negative or not finite, if
+            `penalty_ramp` is no number of steps, if the input has not rank 4
+            or 5, or if `h`, `w` or `c` is unknown or changes.
 
     Example:
 
@@ -90,6 +93,7 @@ class SpatiallyIndexedAttention(keras.layers.Layer):
         bias_initializer="zeros",
         kernel_regularizer=None,
         penalty=0.0,
+        penalty_ramp=0,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -107,6 +111,11 @@ class SpatiallyIndexedAttention(keras.layers.Layer):
                 "`penalty` must be a finite number, 0 or more. "
                 f"Received: penalty={penalty}"
             )
+        if not isinstance(penalty_ramp, int) or penalty_ramp < 0:
+            raise ValueError(
+                "`penalty_ramp` must be a number of steps, 0 or more. "
+                f"Received: penalty_ramp={penalty_ramp}"
+            )
         self.units = units
         self.mechanism = mechanism
         self.return_attention = return_attention
@@ -114,6 +123,7 @@ class SpatiallyIndexedAttention(keras.layers.Layer):
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.penalty = penalty
+        self.penalty_ramp = penalty_ramp
         self.input_spec = keras.layers.InputSpec(min_ndim=4, max_ndim=5)
 
     def build(self, input_shape):
@@ -138,6 +148,14 @@ class SpatiallyIndexedAttention(keras.layers.Layer):
         self.fusion_bias = self._add_bias(
             "fusion_bias", (1,), second, autocast=False
         )
+        if self.penalty_ramp:
+            self.steps = self.add_weight(
+                name="steps",
+                shape=(),
+                dtype="int32",
+                initializer="zeros",
+                trainable=False,
+            )
         self.input_spec = keras.layers.InputSpec(
             min_ndim=4, max_ndim=5, axes={-3: height, -2: width, -1: channels}
         )
@@ -173,11 +191,19 @@ class SpatiallyIndexedAttention(keras.layers.Layer):
         scores = _affine(hidden, self.fusion_kernel, self.fusion_bias)
         attention = ops.transpose(ops.sigmoid(scores[..., 0]))
         if training and self.trainable and self.penalty:
-            self.add_loss(self.penalty * ops.mean(attention))
+            self.add_loss(self._penalty() * ops.mean(attention))
         attention = ops.reshape(attention, (*leading, height, width))
         weights = ops.cast(attention, self.compute_dtype)
         attended = maps * ops.expand_dims(weights, -1)
         return (attended, attention) if self.return_attention else attended
+
+    def _penalty(self):
+        """The penalty's weight in this step, which is counted."""
+        if not self.penalty_ramp:
+            return self.penalty
+        share = ops.cast(self.steps, "float32") / self.penalty_ramp
+        self.steps.assign(self.steps + 1)
+        return self.penalty * ops.minimum(share, 1.0)
 
     def compute_output_shape(self, input_shape):
         shape = tuple(input_shape)
@@ -205,6 +231,7 @@ class SpatiallyIndexedAttention(keras.layers.Layer):
                 self.kernel_regularizer
             ),
             "penalty": self.penalty,
+            "penalty_ramp": self.penalty_ramp,
         }
 
 

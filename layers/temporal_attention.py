@@ -35,6 +35,8 @@ class TemporalAttention(keras.layers.Layer):
         bias_initializer: Initializer of `b` and `c`.
         kernel_regularizer: Optional regularizer of `M` and `v`.
         penalty: Weight in the loss of the mean score, 0 or more.
+        penalty_ramp: Training steps in which the penalty grows to that
+            weight; 0: it is there from the first.
         **kwargs: Base layer arguments, such as `name` and `dtype`.
 
     Call arguments:
@@ -53,7 +55,8 @@ class TemporalAttention(keras.layers.Layer):
     Raises:
         ValueError: If `units` is neither None nor a positive integer, if the
             input has not rank 3, if `n` is unknown or changes, if the mask is
-            not of rank 2, or if `penalty` is negative or not finite.
+            not of rank 2, if `penalty` is negative or not finite, or if
+            `penalty_ramp` is no number of steps.
 
     Example:
 
@@ -77,6 +80,7 @@ class TemporalAttention(keras.layers.Layer):
         bias_initializer="zeros",
         kernel_regularizer=None,
         penalty=0.0,
+        penalty_ramp=0,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -90,12 +94,18 @@ class TemporalAttention(keras.layers.Layer):
                 "`penalty` must be a finite number, 0 or more. "
                 f"Received: penalty={penalty}"
             )
+        if not isinstance(penalty_ramp, int) or penalty_ramp < 0:
+            raise ValueError(
+                "`penalty_ramp` must be a number of steps, 0 or more. "
+                f"Received: penalty_ramp={penalty_ramp}"
+            )
         self.units = units
         self.return_attention = return_attention
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.penalty = penalty
+        self.penalty_ramp = penalty_ramp
         self.input_spec = keras.layers.InputSpec(ndim=3)
         self.supports_masking = True
 
@@ -130,6 +140,14 @@ class TemporalAttention(keras.layers.Layer):
             initializer=self.bias_initializer,
             autocast=False,
         )
+        if self.penalty_ramp:
+            self.steps = self.add_weight(
+                name="steps",
+                shape=(),
+                dtype="int32",
+                initializer="zeros",
+                trainable=False,
+            )
         self.input_spec = keras.layers.InputSpec(ndim=3, axes={-1: features})
 
     def call(self, sequence, mask=None, training=False):
@@ -146,7 +164,7 @@ class TemporalAttention(keras.layers.Layer):
         scores = ops.matmul(hidden, self.fusion_kernel)
         scores = ops.cast(scores, "float32") + self.fusion_bias
         if training and self.penalty:
-            self.add_loss(self.penalty * _mean(ops.sigmoid(scores), mask))
+            self.add_loss(self._penalty() * _mean(ops.sigmoid(scores), mask))
         logs = ops.where(mask, ops.log_sigmoid(scores), _NEVER)
         best = ops.max(logs, axis=1, keepdims=True, initial=_NEVER)
         attention = ops.where(mask, ops.exp(logs - best), 0.0)  # best: 1
@@ -157,6 +175,14 @@ class TemporalAttention(keras.layers.Layer):
         return (
             (summary, attention[..., 0]) if self.return_attention else summary
         )
+
+    def _penalty(self):
+        """The penalty's weight in this step, which is counted."""
+        if not self.penalty_ramp:
+            return self.penalty
+        share = ops.cast(self.steps, "float32") / self.penalty_ramp
+        self.steps.assign(self.steps + 1)
+        return self.penalty * ops.minimum(share, 1.0)
 
     def compute_mask(self, sequence, mask=None):
         return None
@@ -187,6 +213,7 @@ class TemporalAttention(keras.layers.Layer):
                 self.kernel_regularizer
             ),
             "penalty": self.penalty,
+            "penalty_ramp": self.penalty_ramp,
         }
 
 

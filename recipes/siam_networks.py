@@ -14,6 +14,7 @@ from fdin_tf.training.experiment import Experiment
 from fdin_tf.training.fit import FitConfig
 from fdin_tf.training.warp_frontend import WarpFrontend
 
+Padding = Literal["valid", "same"]
 #: The rows of figure 6: modules are added one after the other.
 MODULES = {
     "siam_cnn": (False, False, False),
@@ -37,6 +38,7 @@ class SiamConfig(Experiment):
         conv_units: Kernels of the three convolutions.
         kernel_sizes: Their sizes.
         strides: Their strides.
+        padding: Their padding.
         dense_units: Units of the first dense layer.
         rnn_units: Units of the second, and of each recurrent layer.
         attention_units: Units of the spatial attention.
@@ -49,6 +51,7 @@ class SiamConfig(Experiment):
         spatial_penalty: Weight in the loss of the mean spatial attention; 0
             as published.
         temporal_penalty: The same of the scores of the temporal attention.
+        penalty_ramp: Training steps in which the penalties grow from 0.
     """
 
     mesh: bool = False
@@ -57,6 +60,7 @@ class SiamConfig(Experiment):
     conv_units: tuple[int, int, int] = (128, 256, 256)
     kernel_sizes: tuple[int, int, int] = (7, 5, 3)
     strides: tuple[int, int, int] = (2, 1, 1)
+    padding: tuple[Padding, Padding, Padding] = ("valid", "same", "valid")
     dense_units: int = 4096
     rnn_units: int = 256
     attention_units: int = 256
@@ -73,6 +77,7 @@ class SiamConfig(Experiment):
     l2: float = 0.0
     spatial_penalty: float = 0.0
     temporal_penalty: float = 0.0
+    penalty_ramp: int = 0
     face: FaceConfig = CROP
 
 
@@ -166,9 +171,11 @@ def build_network(name, target, config, frame_shape):
         l2=config.l2,
         spatial_penalty=config.spatial_penalty,
         temporal_penalty=config.temporal_penalty,
+        penalty_ramp=config.penalty_ramp,
         conv_units=config.conv_units,
         kernel_sizes=config.kernel_sizes,
         strides=config.strides,
+        padding=config.padding,
         dense_units=config.dense_units,
     )
 
