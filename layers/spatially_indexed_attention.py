@@ -49,8 +49,9 @@ class SpatiallyIndexedAttention(keras.layers.Layer):
         bias_initializer: Initializer of `b` and `c`.
         kernel_regularizer: Optional regularizer of `W` and `u`.
         penalty: Weight in the loss of the mean attention, 0 or more.
-        penalty_ramp: Training steps in which the penalty grows to that
-            weight; 0: it is there from the first.
+        penalty_delay: Training steps before the penalty sets in, so that a
+            network first learns what pays.
+        penalty_ramp: Training steps in which it then grows to its weight.
         **kwargs: Base layer arguments, such as `name` and `dtype`.
 
     Call arguments:
@@ -67,7 +68,7 @@ class SpatiallyIndexedAttention(keras.layers.Layer):
     Raises:
         ValueError: If `units` is no positive integer, if `mechanism` is none
             of the four, if `penalty` is negative or not finite, if
-            `penalty_ramp` is no number of steps, if the input has not rank 4
+            a delay or ramp is no number of steps, if the input has not rank 4
             or 5, or if `h`, `w` or `c` is unknown or changes.
 
     Example:
@@ -93,6 +94,7 @@ class SpatiallyIndexedAttention(keras.layers.Layer):
         bias_initializer="zeros",
         kernel_regularizer=None,
         penalty=0.0,
+        penalty_delay=0,
         penalty_ramp=0,
         **kwargs,
     ):
@@ -111,11 +113,15 @@ class SpatiallyIndexedAttention(keras.layers.Layer):
                 "`penalty` must be a finite number, 0 or more. "
                 f"Received: penalty={penalty}"
             )
-        if not isinstance(penalty_ramp, int) or penalty_ramp < 0:
-            raise ValueError(
-                "`penalty_ramp` must be a number of steps, 0 or more. "
-                f"Received: penalty_ramp={penalty_ramp}"
-            )
+        for name, steps in (
+            ("penalty_delay", penalty_delay),
+            ("penalty_ramp", penalty_ramp),
+        ):
+            if not isinstance(steps, int) or steps < 0:
+                raise ValueError(
+                    f"`{name}` must be a number of steps, 0 or more. "
+                    f"Received: {name}={steps}"
+                )
         self.units = units
         self.mechanism = mechanism
         self.return_attention = return_attention
@@ -123,6 +129,7 @@ class SpatiallyIndexedAttention(keras.layers.Layer):
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.penalty = penalty
+        self.penalty_delay = penalty_delay
         self.penalty_ramp = penalty_ramp
         self.input_spec = keras.layers.InputSpec(min_ndim=4, max_ndim=5)
 
@@ -148,7 +155,7 @@ class SpatiallyIndexedAttention(keras.layers.Layer):
         self.fusion_bias = self._add_bias(
             "fusion_bias", (1,), second, autocast=False
         )
-        if self.penalty_ramp:
+        if self.penalty_delay or self.penalty_ramp:
             self.steps = self.add_weight(
                 name="steps",
                 shape=(),
@@ -199,11 +206,11 @@ class SpatiallyIndexedAttention(keras.layers.Layer):
 
     def _penalty(self):
         """The penalty's weight in this step, which is counted."""
-        if not self.penalty_ramp:
+        if not (self.penalty_delay or self.penalty_ramp):
             return self.penalty
-        share = ops.cast(self.steps, "float32") / self.penalty_ramp
+        share = (self.steps - self.penalty_delay) / max(self.penalty_ramp, 1)
         self.steps.assign(self.steps + 1)
-        return self.penalty * ops.minimum(share, 1.0)
+        return self.penalty * ops.clip(ops.cast(share, "float32"), 0.0, 1.0)
 
     def compute_output_shape(self, input_shape):
         shape = tuple(input_shape)
@@ -231,6 +238,7 @@ class SpatiallyIndexedAttention(keras.layers.Layer):
                 self.kernel_regularizer
             ),
             "penalty": self.penalty,
+            "penalty_delay": self.penalty_delay,
             "penalty_ramp": self.penalty_ramp,
         }
 

@@ -35,8 +35,9 @@ class TemporalAttention(keras.layers.Layer):
         bias_initializer: Initializer of `b` and `c`.
         kernel_regularizer: Optional regularizer of `M` and `v`.
         penalty: Weight in the loss of the mean score, 0 or more.
-        penalty_ramp: Training steps in which the penalty grows to that
-            weight; 0: it is there from the first.
+        penalty_delay: Training steps before the penalty sets in, so that a
+            network first learns what pays.
+        penalty_ramp: Training steps in which it then grows to its weight.
         **kwargs: Base layer arguments, such as `name` and `dtype`.
 
     Call arguments:
@@ -56,7 +57,7 @@ class TemporalAttention(keras.layers.Layer):
         ValueError: If `units` is neither None nor a positive integer, if the
             input has not rank 3, if `n` is unknown or changes, if the mask is
             not of rank 2, if `penalty` is negative or not finite, or if
-            `penalty_ramp` is no number of steps.
+            a delay or ramp is no number of steps.
 
     Example:
 
@@ -80,6 +81,7 @@ class TemporalAttention(keras.layers.Layer):
         bias_initializer="zeros",
         kernel_regularizer=None,
         penalty=0.0,
+        penalty_delay=0,
         penalty_ramp=0,
         **kwargs,
     ):
@@ -94,17 +96,22 @@ class TemporalAttention(keras.layers.Layer):
                 "`penalty` must be a finite number, 0 or more. "
                 f"Received: penalty={penalty}"
             )
-        if not isinstance(penalty_ramp, int) or penalty_ramp < 0:
-            raise ValueError(
-                "`penalty_ramp` must be a number of steps, 0 or more. "
-                f"Received: penalty_ramp={penalty_ramp}"
-            )
+        for name, steps in (
+            ("penalty_delay", penalty_delay),
+            ("penalty_ramp", penalty_ramp),
+        ):
+            if not isinstance(steps, int) or steps < 0:
+                raise ValueError(
+                    f"`{name}` must be a number of steps, 0 or more. "
+                    f"Received: {name}={steps}"
+                )
         self.units = units
         self.return_attention = return_attention
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.penalty = penalty
+        self.penalty_delay = penalty_delay
         self.penalty_ramp = penalty_ramp
         self.input_spec = keras.layers.InputSpec(ndim=3)
         self.supports_masking = True
@@ -140,7 +147,7 @@ class TemporalAttention(keras.layers.Layer):
             initializer=self.bias_initializer,
             autocast=False,
         )
-        if self.penalty_ramp:
+        if self.penalty_delay or self.penalty_ramp:
             self.steps = self.add_weight(
                 name="steps",
                 shape=(),
@@ -178,11 +185,11 @@ class TemporalAttention(keras.layers.Layer):
 
     def _penalty(self):
         """The penalty's weight in this step, which is counted."""
-        if not self.penalty_ramp:
+        if not (self.penalty_delay or self.penalty_ramp):
             return self.penalty
-        share = ops.cast(self.steps, "float32") / self.penalty_ramp
+        share = (self.steps - self.penalty_delay) / max(self.penalty_ramp, 1)
         self.steps.assign(self.steps + 1)
-        return self.penalty * ops.minimum(share, 1.0)
+        return self.penalty * ops.clip(ops.cast(share, "float32"), 0.0, 1.0)
 
     def compute_mask(self, sequence, mask=None):
         return None
@@ -213,6 +220,7 @@ class TemporalAttention(keras.layers.Layer):
                 self.kernel_regularizer
             ),
             "penalty": self.penalty,
+            "penalty_delay": self.penalty_delay,
             "penalty_ramp": self.penalty_ramp,
         }
 

@@ -51,7 +51,8 @@ class SiamConfig(Experiment):
         spatial_penalty: Weight in the loss of the mean spatial attention; 0
             as published.
         temporal_penalty: The same of the scores of the temporal attention.
-        penalty_ramp: Training steps in which the penalties grow from 0.
+        penalty_delay: Training steps before the penalties set in.
+        penalty_ramp: Training steps in which they then grow from 0.
     """
 
     mesh: bool = False
@@ -77,6 +78,7 @@ class SiamConfig(Experiment):
     l2: float = 0.0
     spatial_penalty: float = 0.0
     temporal_penalty: float = 0.0
+    penalty_delay: int = 0
     penalty_ramp: int = 0
     face: FaceConfig = CROP
 
@@ -171,6 +173,7 @@ def build_network(name, target, config, frame_shape):
         l2=config.l2,
         spatial_penalty=config.spatial_penalty,
         temporal_penalty=config.temporal_penalty,
+        penalty_delay=config.penalty_delay,
         penalty_ramp=config.penalty_ramp,
         conv_units=config.conv_units,
         kernel_sizes=config.kernel_sizes,

@@ -107,7 +107,8 @@ def track_face(path, landmarks=None, detector=None, config=FaceConfig()):
 
     - A gap of at most `config.max_gap` seconds between two frames of one
       piece is interpolated; longer gaps are not usable.
-    - Every unbroken stretch is smoothed by `config.smoother`.
+    - Every unbroken stretch is smoothed by `config.smoother`;
+      landmarks that are given at the rate of the video, before frames go.
     - A frame is not usable if less than `config.min_inside` of the aligned
       face lies within it, or less than `config.min_landmarks_inside` of 68
       landmarks.
@@ -141,20 +142,22 @@ def track_face(path, landmarks=None, detector=None, config=FaceConfig()):
             times.append(time)
         times, points = np.array(times), follower.points()
         pieces, counts = np.array(follower.pieces), follower.counts
+        rate = config.frames_per_second or _mean_rate(times, info)
     else:
-        times, points = _given_points(path, landmarks, config)
+        times, points = _given_points(path, landmarks)
         missing = np.isnan(points).any(axis=(1, 2))
         pieces = np.where(missing, -1, 0)
-        counts = {"frames": len(times), "without_face": int(missing.sum())}
+        counts, rate = {}, _mean_rate(times, info)
 
-    rate = config.frames_per_second or _mean_rate(times, info)
-    points, filled = fill_short_gaps(points, times, pieces, config.max_gap)
-    for frame in np.flatnonzero(filled):
-        pieces[frame] = pieces[frame - 1]
+    points, pieces, filled = _steady(points, times, pieces, rate, config)
+    if landmarks is not None:
+        # Known at the rate of the video, so smoothed before frames go.
+        times, kept = frame_times(path, config.frames_per_second)
+        points, pieces = points[kept], pieces[kept]
+        missing, filled = missing[kept], filled[kept]
+        counts = {"frames": len(times), "without_face": int(missing.sum())}
+        rate = config.frames_per_second or rate
     known = pieces >= 0
-    for start, stop in runs(pieces):
-        if known[start]:
-            points[start:stop] = _smoothed(points[start:stop], rate, config)
     inside = np.zeros(len(times))
     inside[known] = _share_inside(eyes_of(points[known]), info, config)
     usable = known & (inside >= config.min_inside)
@@ -186,8 +189,20 @@ def default_detector():
     return MTCNNDetector()
 
 
-def _given_points(path, landmarks, config):
-    """The user's landmarks at the times of the frames."""
+def _steady(points, times, pieces, rate, config):
+    """Short gaps filled, every unbroken stretch smoothed; which were filled."""
+    points, filled = fill_short_gaps(points, times, pieces, config.max_gap)
+    pieces = pieces.copy()
+    for frame in np.flatnonzero(filled):
+        pieces[frame] = pieces[frame - 1]
+    for start, stop in runs(pieces):
+        if pieces[start] >= 0:
+            points[start:stop] = _smoothed(points[start:stop], rate, config)
+    return points, pieces, filled
+
+
+def _given_points(path, landmarks):
+    """The user's landmarks of all stored frames, and their times."""
     name = "landmarks"
     if isinstance(landmarks, (str, os.PathLike)):
         name, landmarks = landmarks, load_landmarks(landmarks)
@@ -199,16 +214,13 @@ def _given_points(path, landmarks, config):
             f"{name}, frame {frame}: expected landmarks in pixels, the eyes "
             f"at least one apart. Received: {apart[frame]:.2g}"
         )
-    times, indices = frame_times(path, config.frames_per_second)
-    stored = int(indices[-1]) + 1
-    if config.frames_per_second is not None:  # the last may be left out
-        stored = len(frame_times(path)[0])
-    if len(points) != stored:
+    times, _ = frame_times(path)
+    if len(points) != len(times):
         raise ValueError(
-            f"{name}: expected landmarks of all {stored} frames of {path}. "
+            f"{name}: expected landmarks of all {len(times)} frames of {path}. "
             f"Received: {len(points)} frames"
         )
-    return times, points[indices]
+    return times, points
 
 
 def _mean_rate(times, info):

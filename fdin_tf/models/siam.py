@@ -36,6 +36,7 @@ def build_siam(
     l2=0.0,
     spatial_penalty=0.0,
     temporal_penalty=0.0,
+    penalty_delay=0,
     penalty_ramp=0,
     conv_units=(128, 256, 256),
     kernel_sizes=(7, 5, 3),
@@ -130,7 +131,8 @@ def build_siam(
             0 as published.
         temporal_penalty: Weight in the loss of the mean score `e_t`; 0 as
             published.
-        penalty_ramp: Training steps in which the penalties grow from 0.
+        penalty_delay: Training steps before the penalties set in.
+        penalty_ramp: Training steps in which they then grow from 0.
         conv_units: Kernels of each of the three convolutions.
         kernel_sizes: Their sizes.
         strides: Their strides.
@@ -196,6 +198,7 @@ def build_siam(
             return_attention=True,
             kernel_regularizer=regularizer,
             penalty=spatial_penalty,
+            penalty_delay=penalty_delay,
             penalty_ramp=penalty_ramp,
             name="spatial_attention",
         )
@@ -230,6 +233,7 @@ def build_siam(
             return_attention=True,
             kernel_regularizer=regularizer,
             penalty=temporal_penalty,
+            penalty_delay=penalty_delay,
             penalty_ramp=penalty_ramp,
             name="temporal_attention",
         )(sequence, mask=mask)

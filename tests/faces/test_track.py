@@ -380,6 +380,18 @@ def test_landmarks_follow_another_rate(photo_clip):
     np.testing.assert_allclose(track.points, landmarks[stored], atol=1e-4)
 
 
+@pytest.mark.parametrize("smoother", ["quadratic", "4253h"])
+def test_landmarks_are_smoothed_before_frames_go(photo_clip, smoother):
+    path, truth = photo_clip
+    noise = np.random.default_rng(seed=1).normal(0, 0.3, (40, 68, 2))
+    landmarks = landmarks_around(truth["eyes"]) + noise
+    whole = track_face(path, landmarks, config=FaceConfig(smoother=smoother))
+    config = FaceConfig(smoother=smoother, frames_per_second=5)
+    track = track_face(path, landmarks, config=config)
+    assert track.frames_per_second == 5
+    np.testing.assert_array_equal(track.points, whole.points[::5])
+
+
 @pytest.fixture
 def jittery(photo_clip):
     """Landmarks of the clip with jitter and a gap that stays open."""

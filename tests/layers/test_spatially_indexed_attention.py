@@ -283,17 +283,20 @@ def test_maps_of_another_size_are_an_error(maps):
 
 
 def test_penalty_grows_step_by_step(maps):
-    layer = SpatiallyIndexedAttention(4, penalty=0.3, penalty_ramp=2)
+    layer = SpatiallyIndexedAttention(
+        4, penalty=0.3, penalty_delay=1, penalty_ramp=2
+    )
     weights = []
-    for _ in range(4):
+    for _ in range(5):
         layer(maps, training=True)
         weights.append(float(layer.losses[0]))
     np.testing.assert_allclose(
-        np.divide(weights, weights[-1]), [0, 1 / 2, 1, 1], rtol=1e-5
+        np.divide(weights, weights[-1]), [0, 0, 1 / 2, 1, 1], rtol=1e-5
     )
 
 
-@pytest.mark.parametrize("ramp", [-1, 2.5])
-def test_ramp_that_is_no_number_of_steps_is_an_error(ramp):
-    with pytest.raises(ValueError, match=r"`penalty_ramp` must be .*_ramp="):
-        SpatiallyIndexedAttention(penalty_ramp=ramp)
+@pytest.mark.parametrize("name", ["penalty_delay", "penalty_ramp"])
+@pytest.mark.parametrize("steps", [-1, 2.5])
+def test_no_number_of_steps_is_an_error(name, steps):
+    with pytest.raises(ValueError, match=rf"`{name}` must be .*: {name}="):
+        SpatiallyIndexedAttention(**{name: steps})

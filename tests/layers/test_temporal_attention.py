@@ -242,17 +242,18 @@ def test_another_number_of_features_is_an_error(sequence):
 
 
 def test_penalty_grows_step_by_step(sequence):
-    layer = TemporalAttention(penalty=0.3, penalty_ramp=2)
+    layer = TemporalAttention(penalty=0.3, penalty_delay=1, penalty_ramp=2)
     weights = []
-    for _ in range(4):
+    for _ in range(5):
         layer(sequence, training=True)
         weights.append(float(layer.losses[0]))
     np.testing.assert_allclose(
-        np.divide(weights, weights[-1]), [0, 1 / 2, 1, 1], rtol=1e-5
+        np.divide(weights, weights[-1]), [0, 0, 1 / 2, 1, 1], rtol=1e-5
     )
 
 
-@pytest.mark.parametrize("ramp", [-1, 2.5])
-def test_ramp_that_is_no_number_of_steps_is_an_error(ramp):
-    with pytest.raises(ValueError, match=r"`penalty_ramp` must be .*_ramp="):
-        TemporalAttention(penalty_ramp=ramp)
+@pytest.mark.parametrize("name", ["penalty_delay", "penalty_ramp"])
+@pytest.mark.parametrize("steps", [-1, 2.5])
+def test_no_number_of_steps_is_an_error(name, steps):
+    with pytest.raises(ValueError, match=rf"`{name}` must be .*: {name}="):
+        TemporalAttention(**{name: steps})
