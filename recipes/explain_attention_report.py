@@ -165,7 +165,7 @@ def draw(found, points, shows_faces, label):
                 {**everyone, **of}, points, f"By {grouping}", label
             )
         figures["first_layer"] = plot_first_layer(
-            *found.first_layer, f"First layer{_second_line(label)}"
+            *found.first_layer, f"First layer{label}"
         )
     for clip_id, (frames, seen) in found.shown.items():
         looks = found.looks[clip_id]

@@ -52,7 +52,7 @@ def _of_places(found, tables, figures):
         "Where the network looks",
         f"{_PLACES}\n\n{_INTERVALS}",
         {"Attention by part of the face, all clips (all in places.csv)":
-            _printed(places[places.grouped_by == "all"])},
+            _one_group(places[places.grouped_by == "all"])},
         {"Attention over the face, mean over all clips": figures["attention"]},
     )  # fmt: skip
     for name in found.groupings:
@@ -61,8 +61,8 @@ def _of_places(found, tables, figures):
                 f"Places by {name}",
                 "Means over the clips of a group. A face is that of the clip "
                 "closest to the mean of its group, or nobody's.",
-                {f"Attention by {name}":
-                    _printed(places[places.grouped_by == name])},
+                {f"Attention by {name}, means and 95 % intervals":
+                    _side_by_side(places[places.grouped_by == name])},
                 {f"Attention over the face by {name}":
                     figures[f"attention_{name}"]},
             )  # fmt: skip
@@ -77,16 +77,26 @@ def _of_places(found, tables, figures):
 
 
 def _of_frames(tables):
+    phases = tables["phases"]
+    by_grouping = {
+        f"Weight per frame by {name}, means and 95 % intervals": _side_by_side(
+            phases[phases.grouped_by == name]
+        )
+        for name in phases.grouped_by.unique()
+        if name != "all"
+    }
     yield Section(
         "When the network looks",
         f"{_FRAMES}\n\n{_INTERVALS} The ratio is that of the mean weight per "
         "frame at the apex to the one in neutral frames, over the clips that "
         "have both.",
         {
-            "Weight per frame by phase": _printed(tables["phases"]),
-            "Apex to neutral": tables["apex_to_neutral"],
+            "Weight per frame by phase, all clips (all in phases.csv)":
+                _one_group(phases[phases.grouped_by == "all"]),
+            "Weight per frame, apex to neutral": tables["apex_to_neutral"],
+            **by_grouping,
         },
-    )
+    )  # fmt: skip
 
 
 def _of_clips(found, figures):
@@ -108,11 +118,28 @@ def _of_clips(found, figures):
     )
 
 
-def _printed(table):
+def _one_group(table):
     """Names in words; what says the same in every row is left out."""
-    table = table.drop(columns="grouped_by")
-    words = {"face_auc": "area under the ROC curve, face to background"}
-    words |= {f"at_{BACKGROUND}": "around the face"}
-    return table.assign(
-        name=[words.get(name, name.removeprefix("at_")) for name in table.name]
-    )
+    table = table.drop(columns=["grouped_by", "group"])
+    return table.assign(name=_in_words(table.name))
+
+
+def _side_by_side(table):
+    """A column per group: means with their intervals."""
+    cells = [
+        f"{row.mean:.3f}"
+        + ("" if row.low != row.low else f" ({row.low:.3f} to {row.high:.3f})")
+        for row in table.itertuples(index=False, name="Row")
+    ]
+    table = table.assign(name=_in_words(table.name), cell=cells)
+    wide = table.pivot(index="name", columns="group", values="cell")
+    wide = wide.reindex(index=table.name.unique(), columns=table.group.unique())
+    return wide.reset_index().rename_axis(columns=None)
+
+
+def _in_words(names):
+    words = {
+        "face_auc": "area under the ROC curve, face to background",
+        f"at_{BACKGROUND}": "around the face",
+    }
+    return [words.get(name, name.removeprefix("at_")) for name in names]
