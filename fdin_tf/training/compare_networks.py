@@ -51,33 +51,22 @@ class Comparison:
         facts = self.prepared.facts
         return f"{facts['data']}, {facts['folds']}, {facts['encoder']}"
 
-    def publish(self, tables, figures):
+    def publish(self, tables, figures, metrics=None):
         """Writes tables and pictures to the output folder and to MLflow.
 
-        A comparison that was published before is not logged again.
+        See `publish`. Errors and tests of the networks are metrics.
 
         Args:
             tables: Dict from a name to a table.
             figures: Dict from a name to a matplotlib `Figure`.
+            metrics: Dict of further numbers.
         """
-        folder = Path(self.prepared.config.output_dir)
-        for name, table in tables.items():
-            with atomic_path(folder / f"{name}.csv") as temporary:
-                table.to_csv(temporary, index=False)
-        for name, figure in figures.items():
-            save_figure(figure, folder / name)
-        if is_published(self.run_dir):
-            return
-        with self.tracker.run(self.name):
-            for name, table in tables.items():
-                self.tracker.log_table(table, name)
-            for name, figure in figures.items():
-                self.tracker.log_figure(figure, name)
-            for measure in ("mae_years", "accuracy", "p_value"):
-                if measure in self.table:
-                    of = self.table.set_index("network")[measure]
-                    self.tracker.log_metrics(of.add_suffix(f"_{measure}"))
-        write_json(self.run_dir / "published.json", sorted(tables))
+        numbers = dict(metrics or {})
+        for measure in ("mae_years", "accuracy", "p_value"):
+            if measure in self.table:
+                of = self.table.set_index("network")[measure]
+                numbers |= of.add_suffix(f"_{measure}").to_dict()
+        publish(self, tables, figures, numbers)
 
 
 def run_comparison(
@@ -151,6 +140,33 @@ def run_comparison(
     return Comparison(ready, found, table, run_dir, tracker, name)
 
 
+def publish(found, tables, figures, metrics):
+    """Writes results to the output folder and, once, to MLflow.
+
+    Args:
+        found: What was found, such as a `Comparison`: an object with
+            `prepared`, `run_dir`, `tracker` and `name`.
+        tables: Dict from a name to a table.
+        figures: Dict from a name to a matplotlib `Figure`.
+        metrics: Dict of numbers.
+    """
+    folder = Path(found.prepared.config.output_dir)
+    for name, table in tables.items():
+        with atomic_path(folder / f"{name}.csv") as temporary:
+            table.to_csv(temporary, index=False)
+    for name, figure in figures.items():
+        save_figure(figure, folder / name)
+    if is_published(found.run_dir):
+        return
+    with found.tracker.run(found.name):
+        for name, table in tables.items():
+            found.tracker.log_table(table, name)
+        for name, figure in figures.items():
+            found.tracker.log_figure(figure, name)
+        found.tracker.log_metrics(metrics)
+    write_json(found.run_dir / "published.json", sorted(tables))
+
+
 def is_published(run_dir):
     """Whether the results of a comparison are in MLflow already."""
     return (run_dir / "published.json").is_file()
@@ -166,5 +182,7 @@ def _test(ready, network, run_dir, tracker, edges, per):
             ready.network_dirs[network],
             ready.config.seed,
         )
-        write_report(found, ready, run_dir / network, tracker, edges, per)
+        write_report(
+            found, ready, run_dir / network, tracker, edges, per, network
+        )
     return found

@@ -30,7 +30,9 @@ _ROWS = {
 }
 
 
-def print_comparison(table, title, caption, console=None):
+def print_comparison(
+    table, title, caption, console=None, paper="Kim & Ro, ECCV 2018"
+):
     """Prints a comparison: a column per network, a row per measure.
 
     The paper's number stands in brackets under ours where there is one.
@@ -41,16 +43,17 @@ def print_comparison(table, title, caption, console=None):
         title: Title of the table.
         caption: Which data our numbers are about, in words.
         console: A rich `Console`; None for standard output.
+        paper: Where the numbers in brackets are printed.
     """
     console = console or Console()
     console.print(Text(title, style="bold"))
     for block in _that_fit(table, console):
         console.print(block)
         console.print()
-    console.print(Text(_caption(table, caption), style="dim"))
+    console.print(Text(_caption(table, caption, paper), style="dim"))
 
 
-def _caption(table, data):
+def _caption(table, data, paper):
     first = table.iloc[0]
     notes = [
         f"Our numbers: {data}; {first.clips} clips of {first.subjects} "
@@ -61,9 +64,7 @@ def _caption(table, data):
             f"{first.samples} decisions, one per subject and smile type."
         )
     if table.filter(like="paper_").notna().any(axis=None):
-        notes.append(
-            "In brackets: the paper's, on UvA-NEMO (Kim & Ro, ECCV 2018)."
-        )
+        notes.append(f"In brackets: the paper's, on UvA-NEMO ({paper}).")
     if len(table) > 1:
         notes.append(
             f"Difference: to {network_title(first.reference)}. * p < "

@@ -80,6 +80,8 @@ def run_experiment(
     network="fdin",
     edges=AGE_EDGES,
     per="video",
+    further_tables=None,
+    print_tables=print_report,
 ):
     """Runs an experiment, from videos to an exported model.
 
@@ -103,6 +105,11 @@ def run_experiment(
             `age_group_labels`.
         per: Whether cells count decisions per `video` or per `subject`, see
             `class_cells`.
+        further_tables: Function from the predictions to a dict of further
+            tables, such as those of a paper; None for none. They are written
+            with the others.
+        print_tables: Function that prints the result, of the dict of all
+            tables and the target.
 
     Returns:
         Table of errors, see `age_errors` and `class_errors`.
@@ -129,12 +136,17 @@ def run_experiment(
             found = cross_validate(
                 trainer, ready.folds, network_dir, config.seed
             )
-            tables = write_report(found, ready, run_dir, tracker, edges, per)
+            further = further_tables and further_tables(found.predictions)
+            tables = write_report(
+                found, ready, run_dir, tracker, edges, per, network, further
+            )
             card = model_card(ready, tables["errors"], found)
             path = _final_model(trainer, ready, network_dir, card)
             write_json(run_dir / "finished.json", {"exported": str(path)})
     tables = error_tables(found.predictions, target, edges, per)
-    print_report(tables, target)
+    if further_tables is not None:
+        tables |= further_tables(found.predictions)
+    print_tables(tables, target)
     left_out = ready.encoded.left_out
     if len(left_out):
         console.print(f"{len(left_out)} clips were left out: above.")
@@ -154,12 +166,17 @@ def begin(ready, experiment, run_dir):
     tracker = ready.tracker(experiment, run_dir)
     if ready.config.restart:
         tracker.forget()
-        for folder in (run_dir, *ready.network_dirs.values()):
-            shutil.rmtree(folder, ignore_errors=True)
-    for folder in (run_dir, *ready.network_dirs.values()):
-        sweep(folder)
+    clear([run_dir, *ready.network_dirs.values()], ready.config.restart)
     say_what_runs(ready.encoded, ready.facts)
     return tracker
+
+
+def clear(folders, restart):
+    """Removes folders of earlier runs on `restart`; else what is half done."""
+    for folder in folders:
+        if restart:
+            shutil.rmtree(folder, ignore_errors=True)
+        sweep(folder)
 
 
 def _exported(run_dir, config):

@@ -1,9 +1,12 @@
-"""What Kim and Ro printed, and what the networks in their tables are called.
+"""What Kim and Ro printed, and what networks in tables are called.
 
 S. T. Kim, Y. M. Ro: Facial Dynamics Interpreter Network: What Are the
 Important Relations between Local Dynamics for Facial Trait Estimation?
-ECCV 2018. All numbers are about the UvA-NEMO smile database.
+ECCV 2018. All numbers are about the UvA-NEMO smile database. What Pei et al.
+printed about SIAM is in `fdin_tf.training.siam_paper`.
 """
+
+from fdin_tf.training.siam_paper import SIAM_TITLES
 
 #: Titles of the networks, in the order of the paper's tables.
 NETWORK_TITLES = {
@@ -15,6 +18,8 @@ NETWORK_TITLES = {
     "fdin_no_location": "FDIN, no location",
     "fdin": "FDIN",
 }
+
+_TITLES = {**NETWORK_TITLES, **SIAM_TITLES}
 
 #: The paper's tables 1 to 5: number of the table, row, column, value.
 #:
@@ -119,25 +124,25 @@ PAPER = {
 
 
 def network_title(network):
-    """Title of a network; its name where the paper has no such network.
+    """Title of a network; its name where no paper has such a network.
 
     Example:
 
     >>> network_title("regional"), network_title("my_network")
     ('Regional importance', 'my_network')
     """
-    return NETWORK_TITLES.get(network, network)
+    return _TITLES.get(network, network)
 
 
 def in_paper_order(networks):
-    """Names of networks in the order of the paper's tables, others first.
+    """Names of networks in the order of the papers' tables, others first.
 
     Example:
 
     >>> in_paper_order(["fdin", "regional", "my_network"])
     ['my_network', 'regional', 'fdin']
     """
-    order = list(NETWORK_TITLES)
+    order = list(_TITLES)
     return sorted(networks, key=lambda n: order.index(n) if n in order else -1)
 
 

@@ -4,15 +4,22 @@ import dataclasses
 
 from fdin_tf.data.clips import TARGET_CLASSES
 from fdin_tf.data.folds import fold_table
+from fdin_tf.explain.curve_plots import plot_cumulative_errors
+from fdin_tf.explain.curve_plots import plot_errors_by_sample_count
 from fdin_tf.explain.plots import plot_confusion
 from fdin_tf.explain.plots import plot_learning_curves
 from fdin_tf.explain.plots import plot_predicted_against_true
+from fdin_tf.explain.plots import save_figure
 from fdin_tf.training.class_metrics import class_cells
 from fdin_tf.training.class_metrics import class_errors
 from fdin_tf.training.class_metrics import confusion
 from fdin_tf.training.decisions import AGE_EDGES
+from fdin_tf.training.error_curves import cumulative_errors
+from fdin_tf.training.error_curves import errors_by_decade
+from fdin_tf.training.error_curves import errors_by_sample_count
 from fdin_tf.training.importance_report import explain_folds
 from fdin_tf.training.metrics import age_errors
+from fdin_tf.training.paper import network_title
 
 _LIMITS = (
     "An estimate is no fact about a person. The error differs between groups "
@@ -47,17 +54,26 @@ def error_tables(predictions, target, edges=AGE_EDGES, per="video"):
 
 
 def write_report(
-    found, prepared, folder, tracker, edges=AGE_EDGES, per="video"
+    found,
+    prepared,
+    folder,
+    tracker,
+    edges=AGE_EDGES,
+    per="video",
+    network="fdin",
+    further=None,
 ):
     """Tables and pictures of a cross-validation, to disk and to MLflow.
 
     Args:
         found: `CrossValidation`.
         prepared: `Prepared`.
-        folder: Folder for the tables, as CSV.
+        folder: Folder for the tables, as CSV, and for `figures/`.
         tracker: `Tracker`, inside a run.
         edges: See `error_tables`.
         per: See `error_tables`.
+        network: Name of the network, for legends.
+        further: Dict of further tables.
 
     Returns:
         The tables of `error_tables`.
@@ -71,6 +87,7 @@ def write_report(
         "folds": fold_table(prepared.folds),
         "clips": encoded.clips,
         "left_out": encoded.left_out,
+        **(further or {}),
     }
     figures = {"learning_curves": plot_learning_curves(found.history)}
     if target in TARGET_CLASSES:
@@ -80,6 +97,9 @@ def write_report(
         figures["predicted_against_true"] = plot_predicted_against_true(
             found.predictions
         )
+        curves = _age_curves(found.predictions, network_title(network))
+        tables |= curves[0]
+        figures |= curves[1]
     overall = errors["errors"].iloc[0].drop(["grouped_by", "group"])
     metrics = {f"test_{name}": value for name, value in overall.items()}
     if found.regional_importance is not None:
@@ -94,9 +114,29 @@ def write_report(
         table.to_csv(folder / f"{name}.csv", index=False)
         tracker.log_table(table, name)
     for name, figure in figures.items():
-        tracker.log_figure(figure, name)
+        for path in save_figure(figure, folder / "figures" / name):
+            tracker.log_file(path, "figures")
     tracker.log_metrics(metrics)
     return errors
+
+
+def _age_curves(predictions, title):
+    """Table III, Figures 7 and 8 of Pei et al. (2020): tables and pictures."""
+    cumulative = cumulative_errors(predictions)
+    by_count = errors_by_sample_count(predictions)
+    decades = errors_by_decade(predictions)
+    tables = {
+        "decades": decades.rename_axis("measure").reset_index(),
+        "cumulative_errors": cumulative,
+        "errors_by_sample_count": by_count,
+    }
+    figures = {
+        "cumulative_errors": plot_cumulative_errors({title: cumulative}),
+        "errors_by_sample_count": plot_errors_by_sample_count(
+            {title: by_count}
+        ),
+    }
+    return tables, figures
 
 
 def model_card(prepared, errors, found):

@@ -25,6 +25,23 @@ MODULE_TITLES = {
     "temporal_attention": "+ temporal attention",
 }
 
+#: Titles of SIAM and its variants among networks, in the order of the paper.
+SIAM_TITLES = {
+    **{
+        f"siam_{mechanism}{place}": f"{title}{words}"
+        for place, words in (
+            ("", ""),
+            ("_after_1", ", after convolution 1"),
+            ("_after_3", ", after convolution 3"),
+        )
+        for mechanism, title in MECHANISM_TITLES.items()
+    },
+    "siam_cnn": "SIAM, appearance alone",
+    "siam_cnn_rnn": "SIAM, no attention",
+    "siam_cnn_rnn_spatial": "SIAM, spatial attention alone",
+    "siam": "SIAM",
+}
+
 #: Columns of Table III, years of age.
 DECADES = tuple(f"{first}-{first + 9}" for first in range(0, 80, 10))
 

@@ -2,13 +2,17 @@
 
 import pytest
 
+from fdin_tf.training.paper import NETWORK_TITLES
 from fdin_tf.training.paper import PAPER
+from fdin_tf.training.paper import in_paper_order
+from fdin_tf.training.paper import network_title
 from fdin_tf.training.siam_paper import DECADE_CLIPS
 from fdin_tf.training.siam_paper import DECADES
 from fdin_tf.training.siam_paper import MECHANISM_TITLES
 from fdin_tf.training.siam_paper import MODULE_TITLES
 from fdin_tf.training.siam_paper import SIAM_MODULES
 from fdin_tf.training.siam_paper import SIAM_PAPER
+from fdin_tf.training.siam_paper import SIAM_TITLES
 
 
 def pooled(row):
@@ -72,3 +76,16 @@ def test_the_smaller_databases_have_the_larger_errors():
 def test_titles_are_in_the_order_of_the_tables():
     assert list(MECHANISM_TITLES) == list(SIAM_PAPER[1])
     assert list(MODULE_TITLES) == list(SIAM_MODULES)
+
+
+def test_networks_of_every_table_have_a_title_of_their_own():
+    networks = [
+        "siam_spatially_agnostic",
+        "siam_spatially_indexed_after_3",
+        "siam_cnn_rnn",
+        "siam",
+    ]
+    assert in_paper_order(networks[::-1]) == networks
+    assert network_title("siam_spatially_agnostic") == "Spatially-agnostic"
+    assert len(set(SIAM_TITLES.values())) == len(SIAM_TITLES)
+    assert not set(SIAM_TITLES) & set(NETWORK_TITLES)
