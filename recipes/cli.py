@@ -8,7 +8,10 @@ import tyro
 
 from fdin_tf.progress import console
 
-_USER_MISTAKES = (ValueError, OSError, FloatingPointError, OverflowError)
+# The last is a further package that an option needs.
+_USER_MISTAKES = (
+    ValueError, OSError, FloatingPointError, OverflowError, ImportError,
+)  # fmt: skip
 
 
 def config_from_presets(presets, default, args=None):

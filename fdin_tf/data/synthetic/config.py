@@ -70,7 +70,9 @@ class SyntheticConfig:
 #: The sets that tests, recipes and examples use.
 SYNTHETIC_SETS = {
     "natural": SyntheticConfig(),
-    "expressive": SyntheticConfig(kind="expressive", size=192),
+    "expressive": SyntheticConfig(
+        kind="expressive", num_subjects=240, size=192
+    ),
     "tiny": SyntheticConfig(num_subjects=8, num_frames=24, size=128),
     "planted": SyntheticConfig(
         kind="planted",

@@ -35,8 +35,9 @@ def subject_face(config, subject):
         identity = draw_identity(rng, subject.age, subject.gender)
     elif config.kind == "expressive":
         at_rest = draw_identity(rng, NEUTRAL_AGE, subject.gender)
+        # Nothing of the wrinkles stays at rest (`old`).
         identity = dataclasses.replace(
-            at_rest, wrinkles=wrinkles_of(subject.age)
+            at_rest, old=0.0, wrinkles=wrinkles_of(subject.age)
         )
     else:
         shown = rng.choice(["female", "male"])

@@ -58,7 +58,7 @@ def test_the_set_is_listed_with_its_size():
 
 @pytest.mark.parametrize("gender", ["female", "male"])
 @pytest.mark.parametrize("seed", [3, 14])
-def test_at_rest_every_age_looks_almost_the_same(seed, gender):
+def test_at_rest_every_age_looks_the_same(seed, gender):
     def difference(config, amplitudes):
         young, old = (
             picture(face_of(age, seed, gender, config), amplitudes)
@@ -66,11 +66,9 @@ def test_at_rest_every_age_looks_almost_the_same(seed, gender):
         )
         return np.abs(old - young)
 
-    # All but a breath of the wrinkles, that of the age of 30, is in motion.
-    at_rest = difference(EXPRESSIVE, REST)
-    assert at_rest.max() <= 4
-    assert at_rest.mean() < 0.05 * difference(EXPRESSIVE, SMILE).mean()
-    assert at_rest.mean() < 0.01 * difference(NATURAL, REST).mean()
+    assert difference(EXPRESSIVE, REST).max() == 0
+    assert difference(EXPRESSIVE, SMILE).mean() > 0.5
+    assert difference(NATURAL, REST).mean() > 1
 
 
 def test_landmarks_tell_no_age_even_in_the_smile():
