@@ -1,6 +1,7 @@
 """Training of one network: resumable, reproducible, stopped by validation."""
 
 import dataclasses
+import functools
 import math
 import shutil
 from pathlib import Path
@@ -20,7 +21,9 @@ from fdin_tf.data.pipeline import target_values
 
 OPTIMIZERS = {
     "adam": keras.optimizers.Adam,
-    "rmsprop": keras.optimizers.RMSprop,
+    # Its epsilon stands under the square root: the one of Adam, squared.
+    # With Keras' own, gradients below 3e-4 would hardly count.
+    "rmsprop": functools.partial(keras.optimizers.RMSprop, epsilon=1e-14),
 }
 LOSSES = {"squared": "mse", "absolute": "mae"}
 _WEIGHTS = "weights.weights.h5"
@@ -123,6 +126,7 @@ def fit(
     checkpoint_dir=None,
     seed=0,
     on_epoch=None,
+    stop_after=None,
 ):
     """Trains a model; leaves it with the weights of its best epoch.
 
@@ -151,6 +155,9 @@ def fit(
         seed: Seed of shuffling and dropout.
         on_epoch: Called as `on_epoch(epoch, metrics)` after each epoch, from
             1; `metrics` is a dict of floats.
+        stop_after: Epochs after which this call stops, although the learning
+            rate falls as for all of `config.epochs`; None: all. A later call
+            goes on from the checkpoint.
 
     Returns:
         Table with one row per epoch: `epoch`, `learning_rate`, `train_loss`,
@@ -161,8 +168,15 @@ def fit(
 
     Raises:
         FloatingPointError: If the loss is not finite any more.
-        ValueError: If the model does not estimate the target.
+        ValueError: If the model does not estimate the target, or
+            `stop_after` is not from 1 to `config.epochs`.
     """
+    last_epoch = config.epochs if stop_after is None else stop_after
+    if not 1 <= last_epoch <= config.epochs:
+        raise ValueError(
+            "Expected training to stop after 1 to `epochs` epochs. Received: "
+            f"stop_after={stop_after}, epochs={config.epochs}"
+        )
     if not model.compiled:
         compile_model(model, target, config)
     clips = data.clips.set_index("clip_id")
@@ -173,7 +187,7 @@ def fit(
         checkpoint_dir, target, scale, config.patience, on_epoch
     )
     first_epoch = progress.restore(model)
-    if first_epoch < config.epochs and not progress.is_over:
+    if first_epoch < last_epoch and not progress.is_over:
 
         def dataset(ids, **order):
             values = scale.standardised(target_values(clips.loc[ids], target))
@@ -186,10 +200,10 @@ def fit(
                 train,
                 shuffle_seed=seed,
                 first_epoch=first_epoch,
-                num_epochs=config.epochs,
+                num_epochs=last_epoch,
             ),
             initial_epoch=first_epoch,
-            epochs=config.epochs,
+            epochs=last_epoch,
             steps_per_epoch=num_batches,
             validation_data=dataset(valid),
             callbacks=[_cosine(config), _EpochSeeds(seed), progress],
