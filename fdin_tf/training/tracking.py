@@ -122,6 +122,10 @@ class Tracker:
         """A table as CSV, which MLflow's pages show as a table."""
         mlflow.log_text(table.to_csv(index=False), f"tables/{name}.csv")
 
+    def log_text(self, text, name):
+        """A text as a file of this name."""
+        mlflow.log_text(text, name)
+
     def log_figure(self, figure, name):
         """A matplotlib figure as PNG and as SVG."""
         with tempfile.TemporaryDirectory() as folder:
