@@ -48,6 +48,8 @@ class SiamConfig(Experiment):
         cnn_dropout: Share dropped in the appearance module.
         rnn_dropout: Share dropped in the recurrent module.
         l2: Weight of the L2 term, with age in units of its deviation.
+        recurrent_gain: Length of the untrained recurrent kernels; below 1,
+            what came before fades.
         spatial_penalty: Weight in the loss of the mean spatial attention; 0
             as published.
         temporal_penalty: The same of the scores of the temporal attention.
@@ -76,6 +78,7 @@ class SiamConfig(Experiment):
     cnn_dropout: float = 0.0
     rnn_dropout: float = 0.0
     l2: float = 0.0
+    recurrent_gain: float = 1.0
     spatial_penalty: float = 0.0
     temporal_penalty: float = 0.0
     penalty_delay: int = 0
@@ -171,6 +174,7 @@ def build_network(name, target, config, frame_shape):
         cnn_dropout=config.cnn_dropout,
         rnn_dropout=config.rnn_dropout,
         l2=config.l2,
+        recurrent_gain=config.recurrent_gain,
         spatial_penalty=config.spatial_penalty,
         temporal_penalty=config.temporal_penalty,
         penalty_delay=config.penalty_delay,

@@ -34,6 +34,7 @@ def build_siam(
     cnn_dropout=0.0,
     rnn_dropout=0.0,
     l2=0.0,
+    recurrent_gain=1.0,
     spatial_penalty=0.0,
     temporal_penalty=0.0,
     penalty_delay=0,
@@ -98,10 +99,11 @@ def build_siam(
       every kernel, those of attention and of the last layer included, and
       no bias.
     - Kernels before a ReLU are drawn as by He et al., others as by Glorot
-      and Bengio. The recurrent kernels `V` are orthogonal, with gain 1: then
-      no step lengthens what came before (ReLU and `V` are both
-      non-expansive), so that untrained activations and gradients stay
-      bounded over clips of any length.
+      and Bengio. The recurrent kernels `V` are drawn orthogonal, times
+      `recurrent_gain`: up to 1, no step lengthens what came before (ReLU and
+      `V` are both non-expansive), so that untrained activations and gradients
+      stay bounded over clips of any length; below 1, what came before fades,
+      and with it what a frame says about the frames before it.
 
     The layers have fixed names: `appearance`, whose `encoder` is the model of
     single frames with the layers `frame`, `scale`, `conv_1`, `norm_1`,
@@ -127,6 +129,7 @@ def build_siam(
         cnn_dropout: Share dropped in the appearance module, in [0, 1).
         rnn_dropout: Share dropped in the recurrent module, in [0, 1).
         l2: Weight of the L2 term in the loss, 0 or more.
+        recurrent_gain: Length of the untrained recurrent kernels, above 0.
         spatial_penalty: Weight in the loss of the mean spatial attention;
             0 as published.
         temporal_penalty: Weight in the loss of the mean score `e_t`; 0 as
@@ -158,9 +161,9 @@ def build_siam(
             none of the above, if a number of units, `pool_size` or
             `chunk_size` is no positive integer, if `conv_units`,
             `kernel_sizes`, `strides` or `padding` has not three entries of
-            its kind, if a dropout is outside [0, 1), if `l2`, a penalty or
-            `background` is out of range, or if `frame_shape` is not known or
-            is too small for the convolutions.
+            its kind, if a dropout is outside [0, 1), if `l2`, a penalty,
+            `recurrent_gain` or `background` is out of range, or if
+            `frame_shape` is not known or is too small for the convolutions.
 
     Example:
 
@@ -187,6 +190,12 @@ def build_siam(
         ("temporal_penalty", temporal_penalty),
     ):
         _check(name, penalty, _is_weight, "finite and 0 or more")
+    _check(
+        "recurrent_gain",
+        recurrent_gain,
+        lambda x: 0 < x < math.inf,
+        "finite and above 0",
+    )
     _check("background", background, math.isfinite, "finite")
 
     regularizer = keras.regularizers.L2(l2) if l2 else None
@@ -225,7 +234,7 @@ def build_siam(
     sequence = appearance["features"]
     if recurrent:
         sequence = _dynamics(
-            sequence, mask, rnn_units, rnn_dropout, regularizer
+            sequence, mask, rnn_units, rnn_dropout, regularizer, recurrent_gain
         )
     if temporal_attention:
         summary, _ = TemporalAttention(
@@ -302,14 +311,14 @@ def _scaling(standardize, background):
     return keras.layers.Rescaling(1 / 255, name="scale")
 
 
-def _dynamics(sequence, mask, units, dropout, regularizer):
+def _dynamics(sequence, mask, units, dropout, regularizer, gain):
     """Equation 3, twice."""
     for layer in (1, 2):
         sequence = keras.layers.SimpleRNN(
             units,
             activation=rectified,
             return_sequences=True,
-            recurrent_initializer=keras.initializers.Orthogonal(gain=1.0),
+            recurrent_initializer=keras.initializers.Orthogonal(gain),
             kernel_regularizer=regularizer,
             recurrent_regularizer=regularizer,
             name=f"rnn_{layer}",

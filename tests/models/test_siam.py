@@ -533,6 +533,7 @@ def test_unknown_choice_is_an_error(name, value):
         ("l2", float("inf"), "finite and 0 or more"),
         ("spatial_penalty", -1.0, "finite and 0 or more"),
         ("temporal_penalty", float("nan"), "finite and 0 or more"),
+        ("recurrent_gain", 0.0, "finite and above 0"),
         ("background", float("nan"), "finite"),
     ],
 )
