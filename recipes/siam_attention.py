@@ -92,18 +92,20 @@ class Config(SiamConfig):
 #: Clips whose age shows in the smile alone, half an hour on two cores. The
 #: penalties, which set in when the network has learnt, close attention where
 #: it does no good; small kernels and a margin keep what a place of attention
-#: sees small, and beside the face.
+#: sees small, and beside the face; recurrent layers whose memory fades make a
+#: frame speak for itself.
 DEMO_ATTENTION = {
     **DEMO,
     "embedded": "expressive",
     "tested_folds": 1,
-    "face": dataclasses.replace(CROP, frames_per_second=5.0, size=128),
+    "face": dataclasses.replace(CROP, frames_per_second=8.0, size=128),
     "image_size": 76,
     "margin": 0.1,
     "kernel_sizes": (3, 3, 3),
     "padding": ("same", "same", "valid"),
     "cnn_dropout": 0.4,
     "l2": 1e-3,
+    "recurrent_gain": 0.5,
     "spatial_penalty": 0.3,
     "temporal_penalty": 0.3,
     "penalty_delay": 650,
