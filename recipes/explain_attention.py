@@ -131,7 +131,7 @@ def _looks(seen, frames, landmarks, rate):
     return Looks(
         places=None if seen.spatial is None else seen.spatial.mean(axis=0),
         weights=seen.temporal,
-        phases=phase_frames(find_phases(landmarks)),
+        phases=phase_frames(find_phases(landmarks, smooth=False)),
         seconds=np.arange(num_frames) / rate,
         face=frames[top],
         sample=frames[sample],

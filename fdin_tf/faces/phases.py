@@ -156,7 +156,7 @@ def lip_amplitude(landmarks):
     return amplitude
 
 
-def find_phases(landmarks, frames_per_second=None):
+def find_phases(landmarks, frames_per_second=None, smooth=True):
     """Cuts an expression into onset, apex and offset.
 
     The lip amplitude is smoothed by `smooth_4253h_twice`. Of all stretches
@@ -185,6 +185,8 @@ def find_phases(landmarks, frames_per_second=None):
         landmarks: `(frames, 68, 2)`, iBUG order, pixels; NaN in frames
             without a face.
         frames_per_second: Their rate, for `Phases.seconds`; None if unknown.
+        smooth: Whether the amplitude is smoothed; False for landmarks that
+            were, as those of a `FaceTrack`.
 
     Returns:
         `Phases`.
@@ -211,7 +213,8 @@ def find_phases(landmarks, frames_per_second=None):
     frames = np.arange(len(amplitude))
     seen = ~np.isnan(amplitude)
     amplitude = np.interp(frames, frames[seen], amplitude[seen])
-    amplitude = smooth_4253h_twice(amplitude)
+    if smooth:
+        amplitude = smooth_4253h_twice(amplitude)
 
     least = LEAST_SHARE * np.ptp(amplitude)
     rise = _longest_rise(amplitude, least)

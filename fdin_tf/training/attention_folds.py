@@ -82,8 +82,8 @@ def measure_attention(prepared, network, folds):
 
 
 def clip_phases(prepared, clip_id):
-    """`Phases` of a clip, by the landmarks of its crops."""
-    return find_phases(prepared.encoded.load(clip_id)[1])
+    """`Phases` of a clip, by the smoothed landmarks of its crops."""
+    return find_phases(prepared.encoded.load(clip_id)[1], smooth=False)
 
 
 def fold_warp(prepared, network, fold):

@@ -13,11 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from fdin_tf.data.encode import FoldClips
-from fdin_tf.faces import find_phases
 from fdin_tf.faces.phases import PHASES
 from fdin_tf.progress import progress_bar
 from fdin_tf.statistics import clustered_mean
 from fdin_tf.statistics import paired_test
+from fdin_tf.training.attention_folds import clip_phases
 from fdin_tf.training.cross_validate import predict_clips
 from fdin_tf.training.perturbed_folds import load_fold
 from fdin_tf.training.siam_paper import SIAM_PAPER
@@ -71,8 +71,7 @@ def phase_estimates(prepared, network):
         for fold in prepared.folds:
             model, data = load_fold(prepared, network, fold, fold.test)
             phases = {
-                clip_id: find_phases(prepared.encoded.load(clip_id)[1])
-                for clip_id in fold.test
+                clip_id: clip_phases(prepared, clip_id) for clip_id in fold.test
             }
             for shown, names in SHOWN.items():
                 estimates = _estimates(model, data, phases, names)

@@ -330,3 +330,12 @@ def test_a_mouth_without_width_is_an_error():
 def test_five_points_are_an_error():
     with pytest.raises(ValueError, match=r"\(frames, 68, 2\).*\(9, 5, 2\)"):
         lip_amplitude(np.zeros((9, 5, 2)))
+
+
+def test_a_smoothed_amplitude_is_cut_as_it_is():
+    amplitude = np.interp(range(12), [2, 6, 7, 10], [0, 1, 1, 0])
+    faces = faces_of(amplitude + 0.5)
+    phases = find_phases(faces, smooth=False)
+    np.testing.assert_allclose(phases.amplitude, lip_amplitude(faces))
+    assert (phases.onset_begins, phases.apex) == (3, (6, 8))
+    assert phases.offset_ends == 9

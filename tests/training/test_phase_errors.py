@@ -79,7 +79,7 @@ def test_each_estimate_is_of_those_frames_by_the_network_of_its_fold(
         for clip_id in fold.test:
             crops, landmarks = prepared.encoded.load(clip_id)
             frames = warp_frames(warp, crops, landmarks)
-            of = find_phases(landmarks)
+            of = find_phases(landmarks, smooth=False)
             borders = {
                 "onset": (0, of.onset[1]),
                 "apex": of.apex,
@@ -117,7 +117,7 @@ def test_a_clip_that_lacks_a_phase_is_left_out_there_only(estimates):
 def test_the_apex_needs_a_rise_and_a_fall():
     crops = SmileCrops(["whole", "rise", "rest"])
     whole, rise, rest = (
-        find_phases(crops.load(c)[1]) for c in crops.clips.clip_id
+        find_phases(crops.load(c)[1], smooth=False) for c in crops.clips.clip_id
     )
     assert all(is_shown(whole, names) for names in SHOWN.values())
     assert is_shown(rise, ("onset",))
