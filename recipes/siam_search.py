@@ -8,7 +8,9 @@
 The grid of Pei et al. (2020), section IV-C: units of the recurrent module,
 two dropouts and the weight of the L2 term. Networks are trained on the
 training clips of one fold and compared on its validation clips; its test
-clips are not read. Successive halving stops most of them early: after
+clips are not read. (All folds of recipes.siam_age_cv test its training and
+validation subjects too, who had a say in the choice: only what is tested in
+--fold was never seen.) Successive halving stops most networks early: after
 --first-epochs the better third goes on, to three times as many, and so on;
 the learning rate falls as for all epochs. Prints the best as a command line
 of recipes.siam_age_cv, and writes table, picture and command to --output-dir
