@@ -39,6 +39,7 @@ from fdin_tf.training.attention_folds import print_attention
 from fdin_tf.training.compare_networks import publish
 from fdin_tf.training.paper import network_title
 from fdin_tf.training.perturbed_folds import load_fold
+from fdin_tf.training.report import whose
 from fdin_tf.training.seeded_networks import run_seeds
 from fdin_tf.training.siam_paper import MECHANISM_TITLES
 from recipes.cli import config_from_presets
@@ -258,7 +259,9 @@ def pictures(found, config):
             drawn[title] = rows[network_name(mechanism, position)]
         if drawn:
             figures[name] = plot_spatial_attention(
-                drawn, points, title=_HEADLINES[name]
+                drawn,
+                points,
+                title=f"{_HEADLINES[name]}\n{whose(ready.encoded)}",
             )
     return figures
 
@@ -282,7 +285,8 @@ def draw_network(ready, network, fold, clip_ids, has_faces):
         weights,
         np.arange(len(weights)) / clips.frames_per_second[clip_id],
         {"apex": phases.mask("apex"), "neutral": phases.neutral},
-        title=f"{network_title(network)}: temporal attention",
+        title=f"{network_title(network)}: temporal attention\n"
+        f"{whose(ready.encoded)}",
     )
     return faces, curve
 

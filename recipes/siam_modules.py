@@ -19,6 +19,7 @@ from pathlib import Path
 from fdin_tf.explain.curve_plots import plot_errors
 from fdin_tf.training.compare_networks import run_comparison
 from fdin_tf.training.comparison import print_comparison
+from fdin_tf.training.report import whose
 from fdin_tf.training.siam_tables import PAPER_NAME
 from fdin_tf.training.siam_tables import figure_6
 from recipes.cli import config_from_presets
@@ -80,7 +81,8 @@ def run(config):
         reference="siam",
     )
     table = figure_6(comparison.table)
-    chart = plot_errors(table, "Errors as modules are added")
+    people = whose(comparison.prepared.encoded)
+    chart = plot_errors(table, f"Errors as modules are added\n{people}")
     comparison.publish({"figure_6": table}, {"figure_6": chart})
     print_comparison(
         table.drop(columns="name").assign(title=table.name),

@@ -23,6 +23,7 @@ from fdin_tf.training.compare_networks import run_comparison
 from fdin_tf.training.phase_errors import phase_estimates
 from fdin_tf.training.phase_errors import print_table_2
 from fdin_tf.training.phase_errors import table_2
+from fdin_tf.training.report import whose
 from recipes.cli import config_from_presets
 from recipes.cli import run_recipe
 from recipes.siam_networks import DEMO
@@ -76,7 +77,9 @@ def run(config):
     table = table_2(estimates)
     tables = {"table_2": table, "phases": estimates}
     chart = plot_errors(
-        table.dropna(subset="mae_years"), "Errors by the phases that are shown"
+        table.dropna(subset="mae_years"),
+        "Errors by the phases that are shown\n"
+        f"{whose(comparison.prepared.encoded)}",
     )
     comparison.publish(
         tables,

@@ -97,7 +97,9 @@ def write_report(
         figures["predicted_against_true"] = plot_predicted_against_true(
             found.predictions
         )
-        curves = _age_curves(found.predictions, network_title(network))
+        curves = _age_curves(
+            found.predictions, network_title(network), whose(encoded)
+        )
         tables |= curves[0]
         figures |= curves[1]
     overall = errors["errors"].iloc[0].drop(["grouped_by", "group"])
@@ -105,7 +107,7 @@ def write_report(
     if found.regional_importance is not None:
         tables["regional_importance"] = found.regional_importance.reset_index()
     if found.importance is not None:
-        explanation = explain_folds(found, target, _title(encoded))
+        explanation = explain_folds(found, target, whose(encoded))
         tables |= explanation.tables
         figures |= explanation.figures
         metrics |= explanation.metrics
@@ -120,7 +122,7 @@ def write_report(
     return errors
 
 
-def _age_curves(predictions, title):
+def _age_curves(predictions, network, title):
     """Table III, Figures 7 and 8 of Pei et al. (2020): tables and pictures."""
     cumulative = cumulative_errors(predictions)
     by_count = errors_by_sample_count(predictions)
@@ -131,9 +133,11 @@ def _age_curves(predictions, title):
         "errors_by_sample_count": by_count,
     }
     figures = {
-        "cumulative_errors": plot_cumulative_errors({title: cumulative}),
+        "cumulative_errors": plot_cumulative_errors(
+            {network: cumulative}, title
+        ),
         "errors_by_sample_count": plot_errors_by_sample_count(
-            {title: by_count}
+            {network: by_count}, title
         ),
     }
     return tables, figures
@@ -193,7 +197,7 @@ def _answer(target, errors, predictions):
     }
 
 
-def _title(encoded):
+def whose(encoded):
     """Whom pictures are about; drawn faces are not passed off as people."""
     names = encoded.clips.database.unique()
     is_drawn = any(name.startswith("Synthetic") for name in names)
