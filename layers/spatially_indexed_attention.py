@@ -208,7 +208,9 @@ class SpatiallyIndexedAttention(keras.layers.Layer):
         """The penalty's weight in this step, which is counted."""
         if not (self.penalty_delay or self.penalty_ramp):
             return self.penalty
-        share = (self.steps - self.penalty_delay) / max(self.penalty_ramp, 1)
+        # The first step counts from 0; without a ramp, from 1 on the spot.
+        begun = self.steps - self.penalty_delay + (not self.penalty_ramp)
+        share = begun / max(self.penalty_ramp, 1)
         self.steps.assign(self.steps + 1)
         return self.penalty * ops.clip(ops.cast(share, "float32"), 0.0, 1.0)
 

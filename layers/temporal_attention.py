@@ -170,7 +170,7 @@ class TemporalAttention(keras.layers.Layer):
         hidden = ops.tanh(ops.matmul(sequence, self.kernel) + self.bias)
         scores = ops.matmul(hidden, self.fusion_kernel)
         scores = ops.cast(scores, "float32") + self.fusion_bias
-        if training and self.penalty:
+        if training and self.trainable and self.penalty:
             self.add_loss(self._penalty() * _mean(ops.sigmoid(scores), mask))
         logs = ops.where(mask, ops.log_sigmoid(scores), _NEVER)
         best = ops.max(logs, axis=1, keepdims=True, initial=_NEVER)
@@ -187,7 +187,9 @@ class TemporalAttention(keras.layers.Layer):
         """The penalty's weight in this step, which is counted."""
         if not (self.penalty_delay or self.penalty_ramp):
             return self.penalty
-        share = (self.steps - self.penalty_delay) / max(self.penalty_ramp, 1)
+        # The first step counts from 0; without a ramp, from 1 on the spot.
+        begun = self.steps - self.penalty_delay + (not self.penalty_ramp)
+        share = begun / max(self.penalty_ramp, 1)
         self.steps.assign(self.steps + 1)
         return self.penalty * ops.clip(ops.cast(share, "float32"), 0.0, 1.0)
 

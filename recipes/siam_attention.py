@@ -84,7 +84,7 @@ class Config(SiamConfig):
 
     mechanisms: tuple[Mechanism, ...] = tuple(MECHANISM_TITLES)
     positions: tuple[Literal[1, 2, 3], ...] = ()
-    seeds: tuple[int, ...] = (0, 1, 2)
+    seeds: tuple[int, ...] = (3, 4, 5)
     tested_folds: int | None = None
     show_faces: bool = False
     output_dir: Path = Path("results/siam_attention")

@@ -21,8 +21,10 @@ from fdin_tf.faces import track_face
 from fdin_tf.faces.video import ClipError
 from fdin_tf.progress import progress_bar
 
-# Raised when stored tracks would no longer mean the same.
+# Raised when stored tracks would no longer mean the same: those of detected
+# faces, and those of landmarks that were given.
 TRACK_FORMAT = 1
+LANDMARK_TRACK_FORMAT = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -218,10 +220,13 @@ class _Job:
 
     def _track_key(self, video, landmarks):
         find = self.files.find_landmarks
+        given = content_digest(landmarks) if landmarks else None
+        if given is None and find is not None:
+            given = find.__name__
         return settings_digest(
-            TRACK_FORMAT,
+            LANDMARK_TRACK_FORMAT if given else TRACK_FORMAT,
             content_digest(video),
-            content_digest(landmarks) if landmarks else find and find.__name__,
+            given,
             dataclasses.asdict(self.files.face),
         )
 

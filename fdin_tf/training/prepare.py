@@ -33,13 +33,13 @@ _PLACES = (
     "cache_dir", "restart",
 )  # fmt: skip
 _PACKAGES = (
-    "tensorflow", "keras", "numpy", "pandas", "scikit-learn", "mlflow",
-    "mtcnn", "opencv-python-headless",
+    "tensorflow", "keras", "numpy", "scipy", "pandas", "scikit-learn",
+    "mlflow", "mtcnn", "opencv-python-headless",
 )  # fmt: skip
 # Of these, the ones that faces, folds and training rest on.
 _DECIDING = (
-    "fdin-tf", "tensorflow", "keras", "numpy", "scikit-learn", "mtcnn",
-    "opencv-python-headless",
+    "fdin-tf", "tensorflow", "keras", "numpy", "scipy", "scikit-learn",
+    "mtcnn", "opencv-python-headless",
 )  # fmt: skip
 
 
@@ -137,7 +137,6 @@ def prepare(config, target, networks, get_frontend):
             layers[name] = layer_settings(build_model(frontend.shape))
     files = FaceFiles(cache_dir, config.face, config.landmarks_dir)
     encoded = frontend.store(clips, files)
-    everyone = everyone[~everyone.clip_id.isin(encoded.left_out.clip_id)]
     folds, origin = _folds(everyone, encoded.clips, config, target)
     facts = {
         "encoder": frontend.name,
@@ -167,12 +166,14 @@ def prepare(config, target, networks, get_frontend):
 
 
 def _folds(everyone, clips, config, target):
-    """Folds of all that the data hold, with the clips that are asked for.
+    """Folds of all that the data hold, with the clips that are taken.
 
     Made of everyone, so that a person is tested in the same fold whichever
-    database or type of expression is asked for.
+    database or type of expression is asked for, and whichever clips are
+    usable. A file of folds need only know the clips that are taken.
     """
-    everyone = everyone.reset_index(drop=True)
+    if config.folds is not None:
+        everyone = clips
     folds, origin = load_folds(
         everyone, config.folds, config.num_folds, config.seed
     )
