@@ -233,7 +233,7 @@ def kept_measures(found):
         path,
         dtype={"clip_id": str},
         keep_default_na=False,  # a clip may be called "NA"
-        na_values={"apex_to_neutral": [""]},
+        na_values={"apex_weight": [""], "neutral_weight": [""]},
     )
 
 

@@ -10,9 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fdin_tf.explain.attention import apex_to_neutral
 from fdin_tf.explain.attention import face_auc
 from fdin_tf.explain.attention import predict_attention
+from fdin_tf.explain.attention import weight_per_frame
+from fdin_tf.explain.attention_tables import clustered_ratio
 from fdin_tf.faces import find_phases
 from fdin_tf.progress import progress_bar
 from fdin_tf.statistics import clustered_mean
@@ -23,13 +24,8 @@ from fdin_tf.training.siam_paper import MECHANISM_TITLES
 from fdin_tf.training.siam_paper import SIAM_PAPER
 from fdin_tf.training.siam_tables import PAPER_NAME
 
-#: What is measured of every clip, and how it is called in print.
-MEASURES = {
-    "mae_years": "error_years",
-    "apex_to_neutral": "apex_to_neutral",
-    "face_auc": "face_auc",
-}
 ALL_SEEDS = "all"
+_WEIGHTS = ["apex_weight", "neutral_weight"]
 
 
 def measure_attention(prepared, network, folds):
@@ -43,14 +39,16 @@ def measure_attention(prepared, network, folds):
 
     Returns:
         DataFrame with one row per tested clip: `network`, `seed` and `fold`;
-        `clip_id`; `apex_to_neutral`, the mean temporal weight of its apex
-        frames over that of the neutral ones before and after the expression
-        (`find_phases`; NaN where it has none of either kind); and `face_auc`,
+        `clip_id`; `apex_weight` and `neutral_weight`, the mean temporal
+        weight of its apex frames and of the neutral ones before and after the
+        expression, times its number of frames, so that 1 is uniform
+        (`find_phases`; NaN where it has none of this kind); and `face_auc`,
         how well the spatial attention, averaged over its frames, tells face
         from background (the mask of the fold's `FaceWarp`).
 
     Raises:
-        ValueError: If the network lacks one of the two.
+        ValueError: If the network lacks one of the two, or a clip's phases
+            cannot be found.
     """
     rows = []
     with progress_bar() as bar:
@@ -63,9 +61,7 @@ def measure_attention(prepared, network, folds):
             for clip_id, attention in found.items():
                 _check_both(attention, network)
                 phases = clip_phases(prepared, clip_id)
-                ratio = apex_to_neutral(
-                    attention.temporal, phases.mask("apex"), phases.neutral
-                )
+                weights = len(attention.temporal) * attention.temporal
                 area = face_auc(attention.spatial.mean(axis=0), mask)
                 rows.append(
                     {
@@ -73,7 +69,12 @@ def measure_attention(prepared, network, folds):
                         "seed": prepared.config.seed,
                         "fold": fold.number,
                         "clip_id": clip_id,
-                        "apex_to_neutral": ratio,
+                        "apex_weight": weight_per_frame(
+                            weights, phases.mask("apex")
+                        ),
+                        "neutral_weight": weight_per_frame(
+                            weights, phases.neutral
+                        ),
                         "face_auc": float(area),
                     }
                 )
@@ -83,7 +84,10 @@ def measure_attention(prepared, network, folds):
 
 def clip_phases(prepared, clip_id):
     """`Phases` of a clip, by the smoothed landmarks of its crops."""
-    return find_phases(prepared.encoded.load(clip_id)[1], smooth=False)
+    try:
+        return find_phases(prepared.encoded.load(clip_id)[1], smooth=False)
+    except ValueError as error:
+        raise ValueError(f"Clip {clip_id!r}: {error}") from error
 
 
 def fold_warp(prepared, network, fold):
@@ -105,10 +109,12 @@ def attention_table(measured, predictions):
         over all seeds (`seed` is `all`) and a row per seed: `network`,
         `title`, `seed`, `clips` (a clip counts once per seed in which it is
         tested), `subjects`, `phase_clips` (those with apex and neutral
-        frames); the means over clips `mae_years`, `apex_to_neutral`
-        (infinite where a clip's is) and `face_auc`, each with
-        `<name>_standard_error`, clustered by subject (NaN for one subject, or
-        an infinite mean); `apex_to_neutral_median`; and `paper_mae_years`.
+        frames); the means over clips `mae_years` and `face_auc`, each with
+        `<name>_standard_error`, clustered by subject (NaN for one subject);
+        `apex_to_neutral`, the mean `apex_weight` over the mean
+        `neutral_weight` of the clips that have both, with its 95 % interval
+        `apex_to_neutral_low` and `_high` (`clustered_ratio`); and
+        `paper_mae_years`.
 
     Raises:
         ValueError: If clips were measured that were not tested, or the other
@@ -149,21 +155,22 @@ def print_attention(table, data, console=None):
         box=box.SIMPLE_HEAD, show_edge=False, padding=0, pad_edge=False
     )
     printed.add_column("")  # titles may be broken, numbers not
-    for name in ("clips", "MAE", "SE", "paper", "apex", "SE", "AUC", "SE"):
+    for name in ("clips", "MAE", "SE", "paper", "apex", "95 %", "AUC", "SE"):
         printed.add_column(name, justify="right", no_wrap=True)
     for row in table.itertuples():
         is_all = row.seed == ALL_SEEDS
         if is_all and printed.rows:
             printed.add_section()
-        cells = (
-            (row.mae_years, row.mae_years_standard_error, 2),
-            (row.apex_to_neutral, row.apex_to_neutral_standard_error, 2),
-            (row.face_auc, row.face_auc_standard_error, 3),
-        )
-        (mae, apex, auc) = (
+        mae, auc = (
             [_number(mean, digits), _number(error, digits)]
-            for mean, error, digits in cells
+            for mean, error, digits in (
+                (row.mae_years, row.mae_years_standard_error, 2),
+                (row.face_auc, row.face_auc_standard_error, 3),
+            )
         )
+        low, high = row.apex_to_neutral_low, row.apex_to_neutral_high
+        interval = "" if low != low else f"{low:.1f}-{high:.1f}"
+        apex = [_number(row.apex_to_neutral, 2), interval]
         paper = _number(row.paper_mae_years, 2) if is_all else ""
         title = row.title if is_all else f"  seed {row.seed}"
         paper = "" if paper == "-" else paper
@@ -182,8 +189,8 @@ def print_attention(table, data, console=None):
     console.print(
         Text(
             f"Our numbers: {data}; {first.subjects} subjects. MAE: mean "
-            "absolute error. Apex: temporal weight per apex frame over that "
-            f"per neutral frame, mean over clips{note}. AUC: area under the "
+            "absolute error. Apex: mean temporal weight per apex frame over "
+            f"that per neutral frame{note}. AUC: area under the "
             "ROC curve of the spatial attention as a score of face against "
             "background. SE: standard error, clustered by subject. Paper: MAE "
             f"on UvA-NEMO ({PAPER_NAME}).",
@@ -208,12 +215,25 @@ def _row(network, seed, clips):
         "seed": seed,
         "clips": len(clips),
         "subjects": clips.subject.nunique(),
-        "phase_clips": int(clips.apex_to_neutral.notna().sum()),
+        "phase_clips": len(clips.dropna(subset=_WEIGHTS)),
     }
-    for name, column in MEASURES.items():
-        mean, error = _mean(clips[column], clips.subject)
+    for name, column in (
+        ("mae_years", "error_years"),
+        ("face_auc", "face_auc"),
+    ):
+        mean, error = clustered_mean(clips[column], clips.subject)
         row |= {name: mean, f"{name}_standard_error": error}
-    row["apex_to_neutral_median"] = clips.apex_to_neutral.median()
+    ratio = low = high = np.nan
+    whole = clips.dropna(subset=_WEIGHTS)
+    if len(whole):
+        ratio, low, high = clustered_ratio(
+            *(whole[name] for name in _WEIGHTS), whole.subject
+        )
+    row |= {
+        "apex_to_neutral": ratio,
+        "apex_to_neutral_low": low,
+        "apex_to_neutral_high": high,
+    }
     in_print = SIAM_PAPER[1].get(mechanism, {})
     row["paper_mae_years"] = in_print.get("mae_years", np.nan)
     return row
@@ -225,16 +245,6 @@ def _mechanism(network):
     Networks whose attention is elsewhere have no mechanism of that name.
     """
     return "spatially_indexed" if network == "siam" else network[len("siam_") :]
-
-
-def _mean(values, subjects):
-    """Mean over the clips that have a value, and its standard error."""
-    known = values.notna()
-    if not known.any():
-        return np.nan, np.nan
-    if np.isinf(values[known]).any():
-        return np.inf, np.nan
-    return clustered_mean(values[known], subjects[known])
 
 
 def _number(value, digits):

@@ -11,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from fdin_tf.data.crops import warp_frames
 from fdin_tf.explain.attention import upsample
+from fdin_tf.explain.attention_tables import clustered_ratio
 from fdin_tf.explain.explained import explained
 from fdin_tf.faces import find_phases
 from fdin_tf.statistics import clustered_mean
@@ -43,7 +44,8 @@ def runs():
                         "seed": seed,
                         "fold": 0,
                         "clip_id": ids,
-                        "apex_to_neutral": rng.uniform(1, 4, 6),
+                        "apex_weight": rng.uniform(2, 4, 6),
+                        "neutral_weight": rng.uniform(0.2, 1, 6),
                         "face_auc": rng.uniform(0.5, 1, 6),
                     }
                 )
@@ -84,17 +86,17 @@ def test_every_clip_is_measured_by_the_network_of_its_fold(prepared):
             row = found.set_index("clip_id").loc[clip_id]
             assert row.fold == fold.number
             if clip_id == "c1":  # at rest: no neutral frame beside an apex
-                assert np.isnan(row.apex_to_neutral)
+                assert np.isnan(row.neutral_weight)
             else:
+                weights = len(weights) * weights
                 apex = weights[slice(*phases.apex)].mean()
                 before = weights[: phases.onset_begins]
                 after = weights[phases.offset_ends + 1 :]
                 neutral = np.concatenate([before, after]).mean()
                 assert len(before) >= 4
                 assert len(after) >= 4
-                assert row.apex_to_neutral == pytest.approx(
-                    apex / neutral, rel=1e-4
-                )
+                assert row.apex_weight == pytest.approx(apex, rel=1e-4)
+                assert row.neutral_weight == pytest.approx(neutral, rel=1e-4)
             mean = np.mean(out["spatial_attention"][0], axis=0)
             area = roc_auc_score(
                 warp.mask.ravel(), upsample(mean, len(warp.mask)).ravel()
@@ -136,7 +138,6 @@ def test_means_are_over_clips_and_errors_clustered_by_subject(runs):
         error = (predictions.estimate - predictions.age).abs()[is_row]
         columns = {
             "mae_years": error,
-            "apex_to_neutral": measured.apex_to_neutral[is_row],
             "face_auc": measured.face_auc[is_row],
         }
         for name, values in columns.items():
@@ -146,29 +147,37 @@ def test_means_are_over_clips_and_errors_clustered_by_subject(runs):
                 getattr(row, f"{name}_standard_error"),
             )
             assert found == pytest.approx(expected)
+        of = measured[is_row]
+        ratio = of.apex_weight.mean() / of.neutral_weight.mean()
+        assert row.apex_to_neutral == pytest.approx(ratio)
+        low, high = row.apex_to_neutral_low, row.apex_to_neutral_high
+        assert low < ratio < high
+        assert (low, high) == pytest.approx(
+            clustered_ratio(of.apex_weight, of.neutral_weight, subject)[1:]
+        )
 
 
 def test_clips_without_neutral_frames_count_for_the_rest(runs):
     measured, predictions = runs
-    measured.loc[0, "apex_to_neutral"] = np.nan
+    measured.loc[0, "neutral_weight"] = np.nan
     row = attention_table(measured, predictions).iloc[1]
     assert (row.clips, row.phase_clips) == (6, 5)
+    of = measured[1:6]
     assert row.apex_to_neutral == pytest.approx(
-        measured.apex_to_neutral[1:6].mean()
+        of.apex_weight.mean() / of.neutral_weight.mean()
     )
-    measured.loc[:5, "apex_to_neutral"] = np.nan
+    measured.loc[:5, "neutral_weight"] = np.nan
     row = attention_table(measured, predictions).iloc[1]
     assert np.isnan(row.apex_to_neutral)
     assert row.face_auc == pytest.approx(measured.face_auc[:6].mean())
 
 
-def test_a_neutral_frame_without_any_weight_makes_the_mean_infinite(runs):
+def test_neutral_frames_without_any_weight_make_the_ratio_infinite(runs):
     measured, predictions = runs
-    measured.loc[0, "apex_to_neutral"] = np.inf
+    measured.loc[:5, "neutral_weight"] = 0.0
     row = attention_table(measured, predictions).iloc[1]
     assert np.isinf(row.apex_to_neutral)
-    assert np.isnan(row.apex_to_neutral_standard_error)
-    assert row.apex_to_neutral_median < 5
+    assert np.isnan(row.apex_to_neutral_low)
 
 
 def test_other_clips_than_were_tested_are_refused(runs):
@@ -181,7 +190,7 @@ def test_other_clips_than_were_tested_are_refused(runs):
 
 def test_the_printed_table_is_whole_at_80_columns(runs):
     measured, predictions = runs
-    measured.loc[0, "apex_to_neutral"] = np.nan
+    measured.loc[0, "neutral_weight"] = np.nan
     table = attention_table(measured, predictions)
     console = Console(width=80, file=io.StringIO())
     print_attention(table, "drawn clips", console)
