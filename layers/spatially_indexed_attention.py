@@ -39,7 +39,8 @@ class SpatiallyIndexedAttention(keras.layers.Layer):
     `kernel[i * w + j]` is `W_ij`, transposed. Masking is not supported.
 
     `penalty` is not the paper's: it adds `penalty * mean A` to the loss of
-    training, so that a place is attended to only as far as that pays.
+    training, so that a place is attended to only as far as that pays. It
+    counts padded frames as well, whose attention is that of an empty image.
 
     Args:
         units: Rows `d` of `W`.

@@ -48,17 +48,12 @@ from recipes.siam_networks import CROP
 from recipes.siam_networks import DEMO
 from recipes.siam_networks import PAPER
 from recipes.siam_networks import SMOKE
+from recipes.siam_networks import Mechanism
 from recipes.siam_networks import SiamConfig
 from recipes.siam_networks import builder
 from recipes.siam_networks import frontend_of
 from recipes.siam_networks import with_landmarks
 
-Mechanism = Literal[
-    "spatially_agnostic",
-    "fully_spatially_indexed",
-    "mediate_spatially_indexed",
-    "spatially_indexed",
-]
 _NUM_FACES = 2
 _HEADLINES = {
     "figure_3": "Mechanisms of spatial attention, at the apex",

@@ -14,6 +14,12 @@ from fdin_tf.training.experiment import Experiment
 from fdin_tf.training.fit import FitConfig
 from fdin_tf.training.warp_frontend import WarpFrontend
 
+Mechanism = Literal[
+    "spatially_agnostic",
+    "fully_spatially_indexed",
+    "mediate_spatially_indexed",
+    "spatially_indexed",
+]
 Padding = Literal["valid", "same"]
 #: The rows of figure 6: modules are added one after the other.
 MODULES = {
@@ -68,12 +74,7 @@ class SiamConfig(Experiment):
     rnn_units: int = 256
     attention_units: int = 256
     temporal_units: int | None = None
-    spatial_attention: Literal[
-        "spatially_agnostic",
-        "fully_spatially_indexed",
-        "mediate_spatially_indexed",
-        "spatially_indexed",
-    ] = "spatially_indexed"
+    spatial_attention: Mechanism = "spatially_indexed"
     spatial_position: Literal[1, 2, 3] = 2
     cnn_dropout: float = 0.0
     rnn_dropout: float = 0.0

@@ -42,7 +42,6 @@ from fdin_tf.training.trials import NetworkTrials
 from fdin_tf.training.trials import search_networks
 from recipes import siam_age_cv
 from recipes.cli import config_from_presets
-from recipes.cli import fail
 from recipes.cli import run_recipe
 from recipes.siam_networks import DEMO
 from recipes.siam_networks import PAPER
@@ -196,10 +195,7 @@ def best_command(config, table):
 def _check(config):
     """Refuses mistakes before hours of work."""
     if config.ray:
-        try:
-            check_ray(config.workers, config.gpus)
-        except ImportError as error:
-            fail(error)
+        check_ray(config.workers, config.gpus)
     small = {"conv_units": (1, 1, 1), "dense_units": 1, "attention_units": 1}
     shape = (config.image_size, config.image_size, 1)
     for name in SEARCHED:
