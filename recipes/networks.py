@@ -13,7 +13,7 @@ from fdin_tf.models import build_holistic
 from fdin_tf.models import build_image_cnn
 from fdin_tf.models import build_regional
 from fdin_tf.training.experiment import Experiment
-from fdin_tf.training.fit import FitConfig
+from fdin_tf.training.fit_config import FitConfig
 from recipes.encoders import resolve_frontend
 
 # Of every kind of FDIN: whether it has locational features, and importance.

@@ -11,7 +11,7 @@ from fdin_tf.data.sources import embedded_clips
 from fdin_tf.faces import FaceConfig
 from fdin_tf.faces import mesh_landmarks
 from fdin_tf.training.experiment import Experiment
-from fdin_tf.training.fit import FitConfig
+from fdin_tf.training.fit_config import FitConfig
 from fdin_tf.training.warp_frontend import WarpFrontend
 
 Mechanism = Literal[

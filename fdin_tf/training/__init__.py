@@ -3,8 +3,8 @@
 from fdin_tf.training.cross_validate import CrossValidation
 from fdin_tf.training.cross_validate import NetworkTrainer
 from fdin_tf.training.cross_validate import cross_validate
-from fdin_tf.training.fit import FitConfig
 from fdin_tf.training.fit import fit
+from fdin_tf.training.fit_config import FitConfig
 from fdin_tf.training.metrics import age_errors
 from fdin_tf.training.precision import choose_precision
 

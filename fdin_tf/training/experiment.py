@@ -19,7 +19,7 @@ from fdin_tf.training.cross_validate import cross_validate
 from fdin_tf.training.cross_validate import read_cross_validation
 from fdin_tf.training.decisions import AGE_EDGES
 from fdin_tf.training.decisions import age_group_labels
-from fdin_tf.training.fit import FitConfig
+from fdin_tf.training.fit_config import FitConfig
 from fdin_tf.training.prepare import prepare
 from fdin_tf.training.printing import print_report
 from fdin_tf.training.printing import say_what_runs

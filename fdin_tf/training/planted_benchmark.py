@@ -28,8 +28,8 @@ from fdin_tf.models import fit_motion
 from fdin_tf.progress import console
 from fdin_tf.progress import progress_bar
 from fdin_tf.training import planted
-from fdin_tf.training.fit import FitConfig
 from fdin_tf.training.fit import fit
+from fdin_tf.training.fit_config import FitConfig
 from fdin_tf.training.planted_networks import GRID
 from fdin_tf.training.planted_networks import NEUTRAL_FRAMES
 from fdin_tf.training.planted_networks import SHARPENED

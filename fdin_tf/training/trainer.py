@@ -6,9 +6,9 @@ from pathlib import Path
 import keras
 
 from fdin_tf.training.adapt import adapt
-from fdin_tf.training.fit import FitConfig
-from fdin_tf.training.fit import compile_model
 from fdin_tf.training.fit import fit
+from fdin_tf.training.fit_config import FitConfig
+from fdin_tf.training.fit_config import compile_model
 from fdin_tf.training.precision import precision_policy
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from fdin_tf import build_fdin
 from fdin_tf.training.cross_validate import predict_clips
-from fdin_tf.training.fit import FitConfig
-from fdin_tf.training.fit import compile_model
 from fdin_tf.training.fit import fit
+from fdin_tf.training.fit_config import FitConfig
+from fdin_tf.training.fit_config import compile_model
 from fdin_tf.training.precision import precision_policy
 
 SHAPE = (3, 3, 2)

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from fdin_tf.data.folds import Fold
-from fdin_tf.training.fit import FitConfig
 from fdin_tf.training.fit import fit
+from fdin_tf.training.fit_config import FitConfig
 from fdin_tf.training.search import Rung
 from fdin_tf.training.search import epoch_budgets
 from fdin_tf.training.search import grid
