@@ -137,6 +137,7 @@ def prepare(config, target, networks, get_frontend):
             layers[name] = layer_settings(build_model(frontend.shape))
     files = FaceFiles(cache_dir, config.face, config.landmarks_dir)
     encoded = frontend.store(clips, files)
+    everyone = everyone[~everyone.clip_id.isin(encoded.left_out.clip_id)]
     folds, origin = _folds(everyone, encoded.clips, config, target)
     facts = {
         "encoder": frontend.name,
@@ -169,9 +170,10 @@ def _folds(everyone, clips, config, target):
     """Folds of all that the data hold, with the clips that are taken.
 
     Made of everyone, so that a person is tested in the same fold whichever
-    database or type of expression is asked for, and whichever clips are
-    usable. A file of folds need only know the clips that are taken.
+    database or type of expression is asked for. A file of folds need only
+    know the clips that are taken.
     """
+    everyone = everyone.reset_index(drop=True)
     if config.folds is not None:
         everyone = clips
     folds, origin = load_folds(
