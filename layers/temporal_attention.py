@@ -158,6 +158,32 @@ class TemporalAttention(keras.layers.Layer):
         self.input_spec = keras.layers.InputSpec(ndim=3, axes={-1: features})
 
     def call(self, sequence, mask=None, training=False):
+        sequence, mask = self._real(sequence, mask)
+        scores = self._scores(sequence)
+        if training and self.trainable and self.penalty:
+            self.add_loss(self._penalty() * _mean(ops.sigmoid(scores), mask))
+        attention = _attention(scores, mask)
+        # Half precision would let the sums drift by a hundredth.
+        summary = ops.sum(attention * ops.cast(sequence, "float32"), axis=1)
+        return (
+            (summary, attention[..., 0]) if self.return_attention else summary
+        )
+
+    def attention(self, sequence, mask=None):
+        """The weights `o_t` alone.
+
+        Args:
+            sequence: As in the call.
+            mask: As in the call.
+
+        Returns:
+            Float32 tensor of shape `(batch, frames)`, see `return_attention`.
+        """
+        sequence, mask = self._real(sequence, mask)
+        return _attention(self._scores(sequence), mask)[..., 0]
+
+    def _real(self, sequence, mask):
+        """The sequence with zeros in padding, and `(batch, frames, 1)`."""
         if mask is None:
             mask = ops.ones(ops.shape(sequence)[:2], "bool")
         if len(mask.shape) != 2:
@@ -166,22 +192,12 @@ class TemporalAttention(keras.layers.Layer):
                 f"(batch, frames). Received: mask.shape={tuple(mask.shape)}"
             )
         mask = ops.expand_dims(ops.cast(mask, "bool"), -1)
-        sequence = ops.where(mask, sequence, ops.zeros_like(sequence))
+        return ops.where(mask, sequence, ops.zeros_like(sequence)), mask
+
+    def _scores(self, sequence):
         hidden = ops.tanh(ops.matmul(sequence, self.kernel) + self.bias)
         scores = ops.matmul(hidden, self.fusion_kernel)
-        scores = ops.cast(scores, "float32") + self.fusion_bias
-        if training and self.trainable and self.penalty:
-            self.add_loss(self._penalty() * _mean(ops.sigmoid(scores), mask))
-        logs = ops.where(mask, ops.log_sigmoid(scores), _NEVER)
-        best = ops.max(logs, axis=1, keepdims=True, initial=_NEVER)
-        attention = ops.where(mask, ops.exp(logs - best), 0.0)  # best: 1
-        total = ops.sum(attention, axis=1, keepdims=True)
-        attention = attention / ops.maximum(total, 1)
-        # Half precision would let the sums drift by a hundredth.
-        summary = ops.sum(attention * ops.cast(sequence, "float32"), axis=1)
-        return (
-            (summary, attention[..., 0]) if self.return_attention else summary
-        )
+        return ops.cast(scores, "float32") + self.fusion_bias
 
     def _penalty(self):
         """The penalty's weight in this step, which is counted."""
@@ -225,6 +241,15 @@ class TemporalAttention(keras.layers.Layer):
             "penalty_delay": self.penalty_delay,
             "penalty_ramp": self.penalty_ramp,
         }
+
+
+def _attention(scores, mask):
+    """Equation 5: sigmoid scores, divided by their sum over real frames."""
+    logs = ops.where(mask, ops.log_sigmoid(scores), _NEVER)
+    best = ops.max(logs, axis=1, keepdims=True, initial=_NEVER)
+    attention = ops.where(mask, ops.exp(logs - best), 0.0)  # best: 1
+    total = ops.sum(attention, axis=1, keepdims=True)
+    return attention / ops.maximum(total, 1)
 
 
 def _mean(scores, mask):

@@ -1,0 +1,105 @@
+"""Which rule for which layer."""
+
+import dataclasses
+from collections.abc import Callable
+
+from fdin_tf.explain.lrp.rules import AlphaBeta
+from fdin_tf.explain.lrp.rules import Epsilon
+from fdin_tf.explain.lrp.rules import Flat
+from fdin_tf.explain.lrp.rules import Gamma
+from fdin_tf.explain.lrp.rules import ZBox
+from fdin_tf.explain.lrp.rules import ZPlus
+
+
+@dataclasses.dataclass(frozen=True)
+class Composite:
+    """A rule for every kind of layer.
+
+    Attributes:
+        dense: Rule of dense layers, those inside of `PairwiseRelation`
+            included.
+        convolution: Rule of convolutions.
+        first: Rule of the layers with weights that the input meets first;
+            None: that of their kind.
+        linear: Rule of what sums without a kernel: addition, average pooling,
+            weighted sums over regions or frames, batch normalisation that
+            cannot be folded.
+        recurrent: `Epsilon` of recurrent layers (Arras et al., 2017).
+        layers: Rules of single layers by name, above all others.
+
+    Example:
+
+    >>> Composite(dense=Epsilon(0.1), convolution=ZPlus(), first=Flat()).first
+    Flat()
+    """
+
+    dense: Callable = Epsilon()
+    convolution: Callable = Epsilon()
+    first: Callable | None = None
+    linear: Epsilon = Epsilon()
+    recurrent: Epsilon = Epsilon()
+    layers: dict = dataclasses.field(default_factory=dict)
+
+    def rule(self, kind, name, is_first=False):
+        """The rule of a layer.
+
+        Args:
+            kind: `"dense"`, `"convolution"`, `"linear"` or `"recurrent"`.
+            name: Name of the layer.
+            is_first: Whether the input meets it first.
+
+        Returns:
+            A rule of `fdin_tf.explain.lrp.rules`.
+        """
+        if name in self.layers:
+            return self.layers[name]
+        if is_first and self.first is not None:
+            if kind in ("dense", "convolution"):
+                return self.first
+        return getattr(self, kind)
+
+
+#: Composites by name. `alpha_beta` is the one rule of Arbabzadah et al. (GCPR
+#: 2016) for all layers; those from `epsilon_plus` on are the usual mixtures
+#: for networks of convolutions and dense layers (Kohlbrenner et al., 2020;
+#: Montavon et al., 2019). `_flat` ends in equal shares for the pixels,
+#: `_box` uses that pixels lie in 0..255.
+COMPOSITES = {
+    "alpha_beta": Composite(AlphaBeta(), AlphaBeta()),
+    "epsilon": Composite(),
+    "z_plus": Composite(ZPlus(), ZPlus()),
+    "epsilon_plus": Composite(convolution=ZPlus()),
+    "epsilon_plus_flat": Composite(convolution=ZPlus(), first=Flat()),
+    "epsilon_alpha2_beta1": Composite(convolution=AlphaBeta()),
+    "epsilon_alpha2_beta1_flat": Composite(
+        convolution=AlphaBeta(), first=Flat()
+    ),
+    "epsilon_gamma_box": Composite(convolution=Gamma(), first=ZBox()),
+}
+
+
+def get_composite(composite):
+    """The composite of a name, or the composite itself.
+
+    Args:
+        composite: A name in `COMPOSITES`, or a `Composite`.
+
+    Returns:
+        `Composite`.
+
+    Raises:
+        ValueError: If it is neither.
+
+    Example:
+
+    >>> get_composite("epsilon").dense
+    Epsilon(epsilon=1e-06, bias=True)
+    """
+    if isinstance(composite, Composite):
+        return composite
+    if isinstance(composite, str) and composite in COMPOSITES:
+        return COMPOSITES[composite]
+    raise ValueError(
+        "`composite` must be a `Composite` or one of "
+        f"{', '.join(map(repr, COMPOSITES))}. Received: {composite!r}"
+    )

@@ -1,0 +1,341 @@
+"""How the relevance of a layer's outputs is shared among its inputs.
+
+With `z_ij = x_i w_ij` what input i adds to output j, every rule is one way to
+divide the relevance `R_j` of the outputs in proportion to something like
+`z_ij`, so that the shares of an output sum to its relevance. A layer's bias
+takes its own share, which leaves the inputs: it is a sink, and reported.
+
+The conventions are those of equations 2 and 3 of Arbabzadah et al. (GCPR
+2016): `sign(0) = +1` in the stabiliser, and `alpha + beta = 1`, so that
+`beta` is negative. Others write `alpha - beta = 1` and name the same rule
+`alpha=2, beta=1`.
+"""
+
+import dataclasses
+
+import tensorflow as tf
+
+# Sums below count as no contribution: their quotients leave float32.
+_NOTHING = 1e-25
+
+
+def stabilized(z, epsilon):
+    """`z + epsilon sign(z)`, with `sign(0) = +1`: never 0.
+
+    Args:
+        z: Tensor.
+        epsilon: What every value is moved away from 0 by.
+
+    Returns:
+        Tensor like `z`.
+
+    Example:
+
+    >>> stabilized(tf.constant([2.0, 0.0, -2.0]), 0.5).numpy().tolist()
+    [2.5, 0.5, -2.5]
+    """
+    return z + tf.where(z >= 0, epsilon, -epsilon)
+
+
+def per_example(values):
+    """Sums over all axes but the first."""
+    return tf.reduce_sum(values, axis=list(range(1, values.shape.rank)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Epsilon:
+    """In proportion to `z_ij`: equation 2.
+
+        R_i = sum_j x_i w_ij R_j / (z_j + epsilon sign(z_j))
+        z_j = sum_i x_i w_ij + b_j
+
+    Attributes:
+        epsilon: Stabiliser, above 0, in units of `z`; what it takes is
+            reported.
+        bias: Whether the bias takes its share. Without it, `b_j` is left out
+            and the inputs take all.
+    """
+
+    epsilon: float = 1e-6
+    bias: bool = True
+
+    def __post_init__(self):
+        _check_positive("epsilon", self.epsilon)
+
+    def __call__(self, affine, x, relevance):
+        """Shares the relevance of the outputs among the inputs.
+
+        Args:
+            affine: `AffineMap`.
+            x: Its input, float, `(batch, ...)`.
+            relevance: Relevance of its output, like `affine(x)`.
+
+        Returns:
+            Relevance of `x`, and a dict from the name of a sink (`"bias"`,
+            `"stabilizer"`) to what it took, `(batch,)`.
+        """
+        bias = affine.bias if self.bias else 0.0
+        product, transpose = affine.pull(x, affine.kernel)
+        z = product + bias
+        divisor = stabilized(z, self.epsilon)
+        s = relevance / divisor
+        return x * transpose(s), {
+            "bias": per_example(bias * s),
+            "stabilizer": per_example((divisor - z) * s),
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class AlphaBeta:
+    """Positive and negative contributions apart: equation 3.
+
+        R_i = sum_j (alpha z_ij^+ / sum_i' z_i'j^+
+                     + beta z_ij^- / sum_i' z_i'j^-) R_j
+
+    Each part of the bias counts with the contributions of its sign. Where an
+    output has contributions of one sign only (0 / 0 in the other term), they
+    take all of its relevance, so that the sum is kept (equation 1). With
+    `beta=0` negative contributions take nothing at all, also where there are
+    no others.
+
+    Attributes:
+        alpha: Weight of positive contributions.
+        beta: Weight of negative contributions, `1 - alpha`.
+        bias: As in `Epsilon`.
+
+    Raises:
+        ValueError: If `alpha + beta` is not 1.
+    """
+
+    alpha: float = 2.0
+    beta: float = -1.0
+    bias: bool = True
+
+    def __post_init__(self):
+        if abs(self.alpha + self.beta - 1) > 1e-6:
+            raise ValueError(
+                "`alpha` and `beta` must sum to 1; where others write "
+                "alpha=2, beta=1, write beta=-1. Received: "
+                f"alpha={self.alpha}, beta={self.beta}"
+            )
+
+    def __call__(self, affine, x, relevance):
+        """As `Epsilon`."""
+
+        def coefficients(positive, negative):
+            has_positive = positive > _NOTHING
+            if self.beta == 0:
+                return _divide(relevance, positive, has_positive), None
+            has_negative = negative < -_NOTHING
+            alpha = tf.where(has_negative, self.alpha, 1.0)
+            beta = tf.where(has_positive, self.beta, 1.0)
+            return (
+                _divide(alpha * relevance, positive, has_positive),
+                _divide(beta * relevance, negative, has_negative),
+            )
+
+        return _by_sign(
+            affine, x, relevance, coefficients, self.bias, self.beta != 0
+        )
+
+
+def ZPlus(bias=True):  # noqa: N802
+    """In proportion to positive contributions: `AlphaBeta(1, 0)`.
+
+    Args:
+        bias: As in `Epsilon`.
+
+    Returns:
+        The rule, which is that of deep Taylor decomposition for inputs of at
+        least 0 (Montavon et al., Pattern Recognition 2017).
+    """
+    return AlphaBeta(1.0, 0.0, bias)
+
+
+@dataclasses.dataclass(frozen=True)
+class Gamma:
+    """Contributions of the output's own sign count more.
+
+        R_i = sum_j (z_ij + gamma z_ij^+) R_j / (z_j + gamma z_j^+)
+
+    where `z_j` is at least 0; where it is below, negative contributions take
+    the place of the positive ones (for inputs of both signs: Montavon et al.,
+    "Layer-wise relevance propagation: an overview", 2019, in the form for
+    outputs of both signs).
+
+    Attributes:
+        gamma: How much more, at least 0.
+        epsilon: As in `Epsilon`.
+        bias: As in `Epsilon`.
+    """
+
+    gamma: float = 0.25
+    epsilon: float = 1e-6
+    bias: bool = True
+
+    def __post_init__(self):
+        _check_positive("epsilon", self.epsilon)
+        if not self.gamma >= 0:
+            raise ValueError(
+                "`gamma` must be a number of at least 0. "
+                f"Received: gamma={self.gamma}"
+            )
+
+    def __call__(self, affine, x, relevance):
+        """As `Epsilon`."""
+
+        def coefficients(positive, negative):
+            z = positive + negative
+            is_up = z >= 0
+            more = self.gamma * tf.where(is_up, positive, negative)
+            s = relevance / stabilized(z + more, self.epsilon)
+            grown = (1 + self.gamma) * s
+            return tf.where(is_up, grown, s), tf.where(is_up, s, grown)
+
+        return _by_sign(affine, x, relevance, coefficients, self.bias)
+
+
+@dataclasses.dataclass(frozen=True)
+class WSquare:
+    """In proportion to squared weights, whatever the inputs.
+
+        R_i = sum_j w_ij^2 R_j / sum_i' w_i'j^2
+
+    For a first layer whose inputs have no natural zero (Montavon et al.,
+    2017). The bias takes nothing.
+    """
+
+    def __call__(self, affine, x, relevance):
+        """As `Epsilon`."""
+        return _regardless(affine, x, tf.square(affine.kernel), relevance)
+
+
+@dataclasses.dataclass(frozen=True)
+class Flat:
+    """Equal shares for all inputs of an output.
+
+        R_i = sum_j R_j / n_j,  n_j: number of inputs of output j
+
+    For a first layer whose single pixels are of no interest (Lapuschkin et
+    al., Nature Communications 2019). The bias takes nothing.
+    """
+
+    def __call__(self, affine, x, relevance):
+        """As `Epsilon`."""
+        return _regardless(affine, x, tf.ones_like(affine.kernel), relevance)
+
+
+@dataclasses.dataclass(frozen=True)
+class ZBox:
+    """For inputs between bounds, as pixels are: the z^B rule.
+
+        R_i = sum_j (x_i w_ij - l_i w_ij^+ - h_i w_ij^-) R_j
+              / sum_i' (x_i' w_i'j - l_i' w_i'j^+ - h_i' w_i'j^-)
+
+    Montavon et al., Pattern Recognition 2017. The bias takes nothing.
+
+    Attributes:
+        low: Least value `l` of an input *of the network*; what only scales
+            and shifts before the layer, such as the subtraction of a mean,
+            is applied to it as well.
+        high: Largest value `h`, likewise.
+        epsilon: As in `Epsilon`.
+
+    Raises:
+        ValueError: If `low` is not below `high`.
+    """
+
+    low: float = 0.0
+    high: float = 255.0
+    epsilon: float = 1e-6
+
+    def __post_init__(self):
+        _check_positive("epsilon", self.epsilon)
+        if not self.low < self.high:
+            raise ValueError(
+                "`low` must be below `high`. Received: "
+                f"low={self.low}, high={self.high}"
+            )
+
+    def __call__(self, affine, x, relevance, bounds=None):
+        """As `Epsilon`, with the bounds of `x` itself if given."""
+        low, high = bounds or (self.low, self.high)
+        terms = []  # of each: the factor of the transposed product
+        z = 0.0
+        for factor, sign, kernel in (
+            (x, 1, affine.kernel),
+            (low, -1, tf.nn.relu(affine.kernel)),
+            (high, -1, -tf.nn.relu(-affine.kernel)),
+        ):
+            factor = sign * tf.broadcast_to(tf.cast(factor, x.dtype), x.shape)
+            product, transpose = affine.pull(factor, kernel)
+            terms.append((factor, transpose))
+            z += product
+        divisor = stabilized(z, self.epsilon)
+        s = relevance / divisor
+        shares = sum(factor * transpose(s) for factor, transpose in terms)
+        return shares, {"stabilizer": per_example((divisor - z) * s)}
+
+
+def _by_sign(affine, x, relevance, coefficients, bias, with_negative=True):
+    """R_i = sum_j (a_j z_ij^+ + b_j z_ij^-) for a, b of the sums of each.
+
+    Without negative contributions their sum, and b, are None.
+    """
+    up, down = tf.nn.relu(affine.kernel), -tf.nn.relu(-affine.kernel)
+    bias = tf.cast(affine.bias if bias else 0.0, x.dtype)
+    bias_up, bias_down = tf.nn.relu(bias), -tf.nn.relu(-bias)
+
+    def shared(parts):
+        """Of each part of x: itself, kernels to z^+ and to z^-."""
+        positive, negative = bias_up, bias_down if with_negative else None
+        pulls = []
+        for part, to_positive, to_negative in parts:
+            product, pull_positive = affine.pull(part, to_positive)
+            positive += product
+            pull_negative = None
+            if with_negative:
+                product, pull_negative = affine.pull(part, to_negative)
+                negative += product
+            pulls.append((part, pull_positive, pull_negative))
+        a, b = coefficients(positive, negative)
+        shares, of_bias, kept = 0.0, a * bias_up, a * positive
+        if with_negative:
+            of_bias, kept = of_bias + b * bias_down, kept + b * negative
+        for part, pull_positive, pull_negative in pulls:
+            pulled = pull_positive(a)
+            if with_negative:
+                pulled += pull_negative(b)
+            shares += part * pulled
+        return shares, per_example(of_bias), per_example(relevance - kept)
+
+    # Behind a ReLU no input is negative, and half of the products is enough.
+    shares, of_bias, lost = tf.cond(
+        tf.reduce_any(x < 0),
+        lambda: shared(
+            [(tf.nn.relu(x), up, down), (-tf.nn.relu(-x), down, up)]
+        ),
+        lambda: shared([(x, up, down)]),
+    )
+    return shares, {"bias": of_bias, "stabilizer": lost}
+
+
+def _regardless(affine, x, kernel, relevance):
+    """In proportion to the kernel given, whatever the inputs."""
+    z, transpose = affine.pull(tf.ones_like(x), kernel)
+    has_inputs = z > _NOTHING
+    shares = transpose(_divide(relevance, z, has_inputs))
+    lost = tf.where(has_inputs, 0.0, relevance)
+    return shares, {"stabilizer": per_example(lost)}
+
+
+def _divide(numerator, divisor, where):
+    """The quotient where allowed, else 0."""
+    return tf.where(where, numerator / tf.where(where, divisor, 1.0), 0.0)
+
+
+def _check_positive(name, value):
+    if not value > 0:
+        raise ValueError(
+            f"`{name}` must be a number above 0. Received: {name}={value}"
+        )
