@@ -4,6 +4,8 @@ from fdin_tf.explain.lrp.composites import COMPOSITES
 from fdin_tf.explain.lrp.composites import Composite
 from fdin_tf.explain.lrp.conservation import Conservation
 from fdin_tf.explain.lrp.conservation import ConservationError
+from fdin_tf.explain.lrp.levels import ClipPropagator
+from fdin_tf.explain.lrp.levels import ClipRelevance
 from fdin_tf.explain.lrp.propagate import Propagator
 from fdin_tf.explain.lrp.propagate import Relevance
 from fdin_tf.explain.lrp.propagate import relevance
@@ -19,6 +21,8 @@ from fdin_tf.explain.lrp.rules import ZPlus
 __all__ = [
     "COMPOSITES",
     "AlphaBeta",
+    "ClipPropagator",
+    "ClipRelevance",
     "Composite",
     "Conservation",
     "ConservationError",

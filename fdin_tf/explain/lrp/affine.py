@@ -102,10 +102,10 @@ def affine_map(layer, dtype="float32"):
     Returns:
         `AffineMap`; the activation is left out.
     """
-    for kind, parts in _LINEAR.items():
-        if isinstance(layer, kind):
-            break
-    apply, kernel = parts(layer)
+    parts_of = next(
+        parts for kind, parts in _LINEAR.items() if isinstance(layer, kind)
+    )
+    apply, kernel = parts_of(layer)
     bias = 0.0
     if layer.bias is not None:
         bias = tf.cast(ops.convert_to_tensor(layer.bias), dtype)

@@ -10,6 +10,8 @@ from fdin_tf.explain.lrp.rules import Gamma
 from fdin_tf.explain.lrp.rules import ZBox
 from fdin_tf.explain.lrp.rules import ZPlus
 
+_EPSILON = Epsilon()
+
 
 @dataclasses.dataclass(frozen=True)
 class Composite:
@@ -33,11 +35,11 @@ class Composite:
     Flat()
     """
 
-    dense: Callable = Epsilon()
-    convolution: Callable = Epsilon()
+    dense: Callable = _EPSILON
+    convolution: Callable = _EPSILON
     first: Callable | None = None
-    linear: Epsilon = Epsilon()
-    recurrent: Epsilon = Epsilon()
+    linear: Epsilon = _EPSILON
+    recurrent: Epsilon = _EPSILON
     layers: dict = dataclasses.field(default_factory=dict)
 
     def rule(self, kind, name, is_first=False):
@@ -53,9 +55,9 @@ class Composite:
         """
         if name in self.layers:
             return self.layers[name]
-        if is_first and self.first is not None:
-            if kind in ("dense", "convolution"):
-                return self.first
+        has_kernel = kind in ("dense", "convolution")
+        if is_first and has_kernel and self.first is not None:
+            return self.first
         return getattr(self, kind)
 
 

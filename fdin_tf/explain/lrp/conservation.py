@@ -29,10 +29,28 @@ class Conservation:
     score: tf.Tensor
     steps: dict
 
-    def sinks(self):
-        """What all layers' sinks took: dict from a name to `(batch,)`."""
+    def sinks(self, before=None):
+        """What the sinks took.
+
+        Args:
+            before: Name of a layer: what was taken on the way to its output;
+                None: on the way to the inputs.
+
+        Returns:
+            Dict from the name of a sink to a tensor `(batch,)`.
+
+        Raises:
+            ValueError: If there is no such layer.
+        """
+        if before is not None and before not in self.steps:
+            raise ValueError(
+                "`before` must name a layer that relevance passed: "
+                f"{', '.join(self.steps)}. Received: before={before!r}"
+            )
         totals = {}
         for layer, step in self.steps.items():
+            if layer == before:
+                break
             if any(layer.startswith(f"{other}/") for other in self.steps):
                 continue  # counted with the layer that it is inside of
             for name, taken in step.items():
@@ -61,12 +79,15 @@ class Conservation:
             `layer`, `received`, `handed_on` and one column per sink.
         """
         rows = [
-            {"layer": name, **{k: float(v.numpy().mean()) for k, v in s.items()}}
+            {
+                "layer": name,
+                **{k: float(v.numpy().mean()) for k, v in s.items()},
+            }
             for name, s in self.steps.items()
         ]
         table = pd.DataFrame(rows)
         sinks = table.columns.difference(["layer", "received", "handed_on"])
-        return table.fillna({name: 0.0 for name in sinks})
+        return table.fillna(dict.fromkeys(sinks, 0.0))
 
     def check(self, tolerance):
         """Raises unless every layer keeps what it should.

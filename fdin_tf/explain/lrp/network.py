@@ -145,7 +145,7 @@ class Network:
             if not known:
                 continue
             if step.name in self._keep:
-                kept[step.name] = known[0] if len(given) == 1 else given
+                kept[step.name] = known[0] if len(known) == 1 else known
             call = Call(
                 step,
                 list(map(value, step.inputs)),

@@ -52,9 +52,7 @@ def simple_rnn(setting):
     return _recurrent(setting, _through_rnn)
 
 
-@handles(
-    SequenceLSTM, keras.layers.LSTM, is_weighted=True, signals=first_input
-)
+@handles(SequenceLSTM, keras.layers.LSTM, is_weighted=True, signals=first_input)
 def lstm(setting):
     """A network whose state is the sum of what its gates let through."""
     return _recurrent(setting, _through_lstm)

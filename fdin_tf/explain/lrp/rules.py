@@ -139,7 +139,7 @@ class AlphaBeta:
         )
 
 
-def ZPlus(bias=True):  # noqa: N802
+def ZPlus(bias=True):
     """In proportion to positive contributions: `AlphaBeta(1, 0)`.
 
     Args:

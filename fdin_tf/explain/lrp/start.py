@@ -80,7 +80,7 @@ class Start:
                 )
             return
         fits = len(self._index) == len(sizes) and all(
-            size is None or np.all((0 <= index) & (index < size))
+            size is None or np.all((index >= 0) & (index < size))
             for index, size in zip(self._index, sizes)
         )
         if not fits:
@@ -93,8 +93,10 @@ class Start:
 def _parse(target, outputs):
     """A target as name of the output (None: the only one) and index."""
     is_single = not isinstance(outputs, dict | list | tuple)
-    names = outputs if isinstance(outputs, dict) else range(
-        0 if is_single else len(outputs)
+    names = (
+        outputs
+        if isinstance(outputs, dict)
+        else range(0 if is_single else len(outputs))
     )
     name, index = None, target
     if isinstance(target, str):
@@ -125,5 +127,3 @@ def _as_index(index):
         return None
     index = index if isinstance(index, tuple) else (index,)
     return tuple(np.asarray(i, "int32") for i in index)
-
-
