@@ -6,6 +6,10 @@ from fdin_tf.models.baselines import build_image_cnn
 from fdin_tf.models.baselines import build_regional
 from fdin_tf.models.fdin import build_fdin
 from fdin_tf.models.imagenet import build_imagenet_encoder
+from fdin_tf.models.levi_hassner import AGE_GROUPS
+from fdin_tf.models.levi_hassner import build_levi_hassner
+from fdin_tf.models.levi_hassner import transfer_levi_hassner
+from fdin_tf.models.levi_hassner_weights import load_levi_hassner_weights
 from fdin_tf.models.motion import fit_motion
 from fdin_tf.models.pca import build_contrast_encoder
 from fdin_tf.models.pca import chain_encoders
@@ -17,12 +21,14 @@ from fdin_tf.models.vggface import build_vggface_encoder
 from fdin_tf.models.vggface_weights import load_vggface_weights
 
 __all__ = [
+    "AGE_GROUPS",
     "build_additive",
     "build_contrast_encoder",
     "build_fdin",
     "build_holistic",
     "build_image_cnn",
     "build_imagenet_encoder",
+    "build_levi_hassner",
     "build_regional",
     "build_siam",
     "build_vggface",
@@ -30,6 +36,8 @@ __all__ = [
     "chain_encoders",
     "fit_motion",
     "fit_pca",
+    "load_levi_hassner_weights",
     "load_vggface_weights",
     "some_frames",
+    "transfer_levi_hassner",
 ]
