@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pandas as pd
 import tensorflow as tf
 
@@ -78,14 +79,9 @@ class Conservation:
             DataFrame with a row per layer, in the order of propagation:
             `layer`, `received`, `handed_on` and one column per sink.
         """
-        rows = [
-            {
-                "layer": name,
-                **{k: float(v.numpy().mean()) for k, v in s.items()},
-            }
-            for name, s in self.steps.items()
-        ]
-        table = pd.DataFrame(rows)
+        table = pd.DataFrame(self.steps.values())
+        table = table.map(lambda taken: float(np.mean(taken)), "ignore")
+        table.insert(0, "layer", list(self.steps))
         sinks = table.columns.difference(["layer", "received", "handed_on"])
         return table.fillna(dict.fromkeys(sinks, 0.0))
 

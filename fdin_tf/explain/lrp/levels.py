@@ -86,11 +86,9 @@ class ClipPropagator:
             ("regions", RegionSplit),
             ("frames", FrameEncoder),
         ):
-            found = [
-                s.name for s in graph.steps if isinstance(s.operation, kind)
-            ]
-            if found:
-                self._layers[level] = found[0]
+            for step in graph.steps:
+                if isinstance(step.operation, kind):
+                    self._layers[level] = step.name
         self._propagator = Propagator(
             model, target, composite, keep=self._layers.values()
         )

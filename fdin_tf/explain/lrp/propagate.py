@@ -204,10 +204,8 @@ class Propagator:
             result = self._propagate(inputs)
         _check_finite(result.score, "The model's score is not finite")
         for name, step in result.conservation.steps.items():
-            _check_finite(
-                step["handed_on"],
-                f"The relevance behind {name!r} is not finite",
-            )
+            message = f"The relevance behind {name!r} is not finite"
+            _check_finite(step["handed_on"], message)
         if self._strict is not None:
             result.conservation.check(self._strict)
         return result

@@ -77,9 +77,9 @@ class Call:
         values = dict(zip(self.step.inputs, inputs))
         args, kwargs = fill(self.step, values)
         operation = self.step.operation
-        if self.mask is not None and "mask" not in kwargs:
-            if "mask" in inspect.signature(operation.call).parameters:
-                kwargs["mask"] = self.mask
+        takes_mask = "mask" in inspect.signature(operation.call).parameters
+        if takes_mask and self.mask is not None:
+            kwargs.setdefault("mask", self.mask)
         return keras.tree.flatten(operation.call(*args, **kwargs))
 
 

@@ -92,30 +92,20 @@ class Start:
 
 def _parse(target, outputs):
     """A target as name of the output (None: the only one) and index."""
-    is_single = not isinstance(outputs, dict | list | tuple)
-    names = (
-        outputs
-        if isinstance(outputs, dict)
-        else range(0 if is_single else len(outputs))
-    )
     name, index = None, target
     if isinstance(target, str):
         name, index = target, None
     elif isinstance(target, tuple) and target and isinstance(target[0], str):
         name, index = target[0], target[1:]
-    if not is_single and name is None:
-        if len(names) > 1 or isinstance(outputs, list | tuple):
-            if len(names) > 1:
-                raise ValueError(
-                    "`target` must name one of the outputs "
-                    f"{', '.join(map(repr, names))}. "
-                    f"Received: target={target!r}"
-                )
+    names = list(outputs) if isinstance(outputs, dict) else []
+    if name is None and len(names) == 1:
         (name,) = names
-    elif name is not None and name not in names:
+    if name is None and not names and not isinstance(outputs, list | tuple):
+        return None, _as_index(index)
+    if name not in names:
         raise ValueError(
-            "`target` must name one of the outputs "
-            f"{', '.join(map(repr, names)) or 'of the model, which has one'}. "
+            "`target` must name one of the outputs that the model names: "
+            f"{', '.join(map(repr, names)) or 'none'}. "
             f"Received: target={target!r}"
         )
     return name, _as_index(index)
