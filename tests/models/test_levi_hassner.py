@@ -84,9 +84,8 @@ def test_published_size_has_the_parameters_of_the_definition(published):
     )
     expected = sum(units * inputs + units for units, inputs in shapes)
     assert expected == 11_415_048
-    assert expected == sum(
-        w.size for w in map(np.array, published.trainable_weights)
-    )
+    trained = published.trainable_weights
+    assert sum(np.prod(w.shape) for w in trained) == expected
 
 
 def test_published_initial_weights_are_those_of_the_definition(published):
