@@ -4,6 +4,9 @@ A procedural renderer writes real `.mp4` files in UvA-NEMO's layout, so that
 every step from bytes to estimates runs without any recorded face, and against
 a known truth: landmarks, region amplitudes, phases, planted relations.
 
+Photographs are drawn by the same renderer, with ratings that depend on known
+places of the face (see `make_photographs`).
+
 The clips are drawings. Looks and motions follow rules that were chosen to be
 learnable; results on them say nothing about people and must be called
 synthetic.
@@ -18,6 +21,13 @@ from fdin_tf.data.synthetic.catalogue import SUBJECT_DETAILS
 from fdin_tf.data.synthetic.config import SYNTHETIC_SETS
 from fdin_tf.data.synthetic.config import SyntheticConfig
 from fdin_tf.data.synthetic.dataset import make_synthetic
+from fdin_tf.data.synthetic.photograph_set import load_photographs
+from fdin_tf.data.synthetic.photograph_set import load_photographs_truth
+from fdin_tf.data.synthetic.photograph_set import make_photographs
+from fdin_tf.data.synthetic.photographs import PHOTOGRAPH_SETS
+from fdin_tf.data.synthetic.photographs import PLANTS
+from fdin_tf.data.synthetic.photographs import PhotographsConfig
+from fdin_tf.data.synthetic.photographs import planted_masks
 from fdin_tf.data.synthetic.truth import TARGET_MODES
 from fdin_tf.data.synthetic.truth import load_truth
 from fdin_tf.data.synthetic.truth import planted_target
@@ -25,12 +35,19 @@ from fdin_tf.regions import REGIONS
 
 __all__ = [
     "FILE_DETAILS",
+    "PHOTOGRAPH_SETS",
+    "PLANTS",
     "REGIONS",
     "SUBJECT_DETAILS",
     "SYNTHETIC_SETS",
     "TARGET_MODES",
+    "PhotographsConfig",
     "SyntheticConfig",
+    "load_photographs",
+    "load_photographs_truth",
     "load_truth",
+    "make_photographs",
     "make_synthetic",
+    "planted_masks",
     "planted_target",
 ]
