@@ -149,9 +149,10 @@ def test_equals_saliency(rating, images):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_batches_and_other_images_change_nothing(classes, images, method):
-    whole = attributions(classes, images, method=method)
-    parts = attributions(classes, images, method=method, batch_size=3)
-    alone = attributions(classes, images[2:3], method=method)
+    options = {"method": method, "patch": 5}
+    whole = attributions(classes, images, **options)
+    parts = attributions(classes, images, **options, batch_size=3)
+    alone = attributions(classes, images[2:3], **options)
     largest = np.abs(whole).max()
     np.testing.assert_allclose(parts, whole, atol=1e-5 * largest)
     np.testing.assert_allclose(alone, whole[2:3], atol=1e-5 * largest)
