@@ -43,15 +43,10 @@ def images():
 
 
 def by_differences(predict, image, step=0.5):
-    """Gradient of a score by the pixels, one at a time."""
-    gradient = np.empty(image.shape)
-    for place in np.ndindex(image.shape):
-        both = np.stack([image, image]).astype(np.float64)
-        both[0][place] += step
-        both[1][place] -= step
-        above, below = predict(both)
-        gradient[place] = (above - below) / (2 * step)
-    return gradient
+    """Gradient of a score by the pixels, each moved up and down alone."""
+    moves = step * np.eye(image.size).reshape(-1, *image.shape)
+    above, below = predict(image + moves), predict(image - moves)
+    return ((above - below) / (2 * step)).reshape(image.shape)
 
 
 @pytest.mark.parametrize("baseline", [0.0, (100, 120, 140)])
