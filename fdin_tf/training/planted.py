@@ -17,6 +17,8 @@ from sklearn.model_selection import GroupShuffleSplit
 from fdin_tf.data.encode import FoldClips
 from fdin_tf.data.synthetic import load_truth
 from fdin_tf.data.synthetic import planted_target
+from fdin_tf.explain.clip_relevance import predict_relevance
+from fdin_tf.explain.clip_relevance import region_relevance
 from fdin_tf.explain.importance import predict_importance
 from fdin_tf.explain.importance import relation_name
 from fdin_tf.explain.perturbation import perturbation_errors
@@ -171,6 +173,26 @@ def perturbation_agrees(model, data, clip_ids, pair, seed):
     }
 
 
+def relevance_agrees(model, data, clip_ids, pair):
+    """Whether relevance propagation names the two planted regions.
+
+    Returns:
+        Dict of `relevance_share`, the share of the two planted regions in the
+        relevance of all regions (mean absolute relevance over clips; chance:
+        0.22), and `relevance_agrees`, whether no other region has more than
+        one of them.
+    """
+    relevance = predict_relevance(model, data, clip_ids, batch_size=64)
+    of_region = region_relevance(relevance).mean().to_numpy()
+    planted = of_region[list(pair)]
+    return {
+        "relevance_share": float(planted.sum() / of_region.sum()),
+        "relevance_agrees": bool(
+            planted.min() > np.delete(of_region, pair).max()
+        ),
+    }
+
+
 def summarize(results):
     """One row per mode and network: what the runs found together.
 
@@ -181,8 +203,9 @@ def summarize(results):
     Returns:
         DataFrame with `mode`, `network`, `runs`, `sets` (the pairs of a seed
         share its clips, split and seed of the weights), medians `r2`, `mae`,
-        `weight` and `margin`, `lowest_r2`, `mean_rank`, and the shares
-        `ranked_first` and `perturbation_agrees` in %.
+        `weight`, `margin` and `relevance_share`, `lowest_r2`, `mean_rank`,
+        and the shares `ranked_first`, `perturbation_agrees` and
+        `relevance_agrees` in %.
     """
     groups = results.groupby(["mode", "network"], sort=False)
 
@@ -203,6 +226,11 @@ def summarize(results):
         weight=("weight", "median"),
         margin=("margin", "median"),
         perturbation_agrees=("agrees", lambda x: percent(x.astype(float))),
+        relevance_share=("relevance_share", "median"),
+        relevance_agrees=(
+            "relevance_agrees",
+            lambda x: percent(x.astype(float)),
+        ),
     ).reset_index()
 
 

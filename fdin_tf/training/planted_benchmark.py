@@ -78,8 +78,8 @@ def run_planted(config):
         DataFrame with one row per trained network: `seed`, `pair`, `mode`
         (`shuffled` for the control), `network`, `clips`, `valid_r2`, `r2`,
         `mae` (frames; no unit for the amplitude ratio), `seconds` and, for
-        networks with relational importance, what `planted_rank` and
-        `perturbation_agrees` return.
+        networks with relational importance, what `planted_rank`,
+        `perturbation_agrees` and `relevance_agrees` return.
 
     Raises:
         ValueError: If a pair, mode or number is not valid.
@@ -93,6 +93,7 @@ def run_planted(config):
     facts = {
         "encoder": f"contrast and {_COMPONENTS} motion components",
         "generator": GENERATOR_VERSION,
+        "relevance": "epsilon_plus",
         "fdin-tf": __version__,
         **{package: version(package) for package in _PACKAGES},
     }
@@ -247,6 +248,7 @@ def _train(config, job, clips, bar):
             row |= planted.perturbation_agrees(
                 model, data, clips.test, job.pair, job.seed
             )
+            row |= planted.relevance_agrees(model, data, clips.test, job.pair)
     return {**row, "seconds": time.monotonic() - began}
 
 

@@ -14,6 +14,7 @@ from fdin_tf.training.planted import parse_pair
 from fdin_tf.training.planted import perturbation_agrees
 from fdin_tf.training.planted import planted_rank
 from fdin_tf.training.planted import prepare_planted
+from fdin_tf.training.planted import relevance_agrees
 from fdin_tf.training.planted import summarize
 from layers.pairwise_relation import region_pairs
 
@@ -166,16 +167,29 @@ def test_perturbing_the_regions_that_carry_the_estimate_hurts(
     assert not wrong["agrees"]
 
 
+def test_the_regions_that_carry_the_estimate_have_the_relevance(
+    planted, counts_frames_of_two_regions
+):
+    model = counts_frames_of_two_regions
+    data = planted.plant(PAIR, "absolute_lag")
+    found = relevance_agrees(model, data, planted.test, PAIR)
+    assert found["relevance_agrees"]
+    assert found["relevance_share"] > 0.9
+    wrong = relevance_agrees(model, data, planted.test, (0, 1))
+    assert not wrong["relevance_agrees"]
+    assert wrong["relevance_share"] < 0.1
+
+
 def test_the_summary_counts_by_mode_and_network():
     results = pd.DataFrame(
         [
-            ("a", "fdin", 0, 0.8, 1.0, 1, 0.5, 0.4, True),
-            ("a", "fdin", 1, 0.6, 2.0, 3, 0.1, -0.2, False),
-            ("a", "fdin", 2, 0.9, 3.0, 1, 0.7, 0.6, True),
-            ("a", "holistic", 0, 0.2, 4.0, None, None, None, None),
+            ("a", "fdin", 0, 0.8, 1.0, 1, 0.5, 0.4, True, 0.9, True),
+            ("a", "fdin", 1, 0.6, 2.0, 3, 0.1, -0.2, False, 0.3, False),
+            ("a", "fdin", 2, 0.9, 3.0, 1, 0.7, 0.6, True, 0.8, False),
+            ("a", "holistic", 0, 0.2, 4.0, *6 * [None]),
         ],
         columns=["mode", "network", "seed", "r2", "mae", "rank", "weight",
-                 "margin", "agrees"],
+                 "margin", "agrees", "relevance_share", "relevance_agrees"],
     )  # fmt: skip
     fdin, holistic = summarize(results).to_dict("records")
     assert (fdin["runs"], fdin["sets"]) == (3, 3)
@@ -186,7 +200,10 @@ def test_the_summary_counts_by_mode_and_network():
     assert fdin["perturbation_agrees"] == pytest.approx(200 / 3)
     assert holistic["runs"] == 1
     assert np.isnan([holistic["ranked_first"], holistic["mean_rank"]]).all()
+    assert fdin["relevance_share"] == 0.8
+    assert fdin["relevance_agrees"] == pytest.approx(100 / 3)
     assert np.isnan(holistic["perturbation_agrees"])
+    assert np.isnan(holistic["relevance_agrees"])
 
 
 @pytest.mark.parametrize(
