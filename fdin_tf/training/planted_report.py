@@ -53,14 +53,14 @@ def _print_summary(summary):
         caption="Medians over pairs and sets of clips; first: share of runs "
         "whose planted pair has rank 1 of 36 (chance: mean rank 18.5); agrees: "
         "share of runs in which perturbing the two planted regions hurts "
-        "most; relevance: share of runs in which relevance propagation gives "
+        "most; LRP: share of runs in which relevance propagation gives "
         "the two most. The pairs of a set share its clips and split. Drawn "
         "faces; "
         "errors in frames, those of the amplitude ratio without unit.",
     )
     table.add_column("", no_wrap=True)
     for name in ("runs", "R2", "lowest", "MAE", "first", "rank",
-                 "weight", "agrees", "relevance"):  # fmt: skip
+                 "weight", "agrees", "LRP"):  # fmt: skip
         table.add_column(name, justify="right", no_wrap=True)
 
     def number(value, form):
