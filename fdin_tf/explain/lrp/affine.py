@@ -16,11 +16,13 @@ class AffineMap:
         apply: Function of `x` and a kernel to the products' sums.
         kernel: Weights `w_ij`, of the layer's own shape.
         bias: Tensor that adds to `z`; 0.0 where there is none.
+        output_axes: How many of the kernel's last axes count the outputs.
     """
 
     apply: Callable
     kernel: tf.Tensor
     bias: tf.Tensor | float = 0.0
+    output_axes: int = 1
 
     def __call__(self, x):
         """The pre-activation `z`."""
@@ -52,6 +54,26 @@ def _convolution(layer):
     return layer.convolution_op, layer.kernel
 
 
+def _convolution_in_time(layer):
+    is_causal = layer.padding == "causal"
+    past = layer.dilation_rate[0] * (layer.kernel_size[0] - 1)
+    padding = [(0, 0), (past, 0), (0, 0)]  # batch, time, channels
+    if layer.data_format == "channels_first":
+        padding = [(0, 0), (0, 0), (past, 0)]
+
+    def apply(x, kernel):
+        return ops.conv(
+            ops.pad(x, padding) if is_causal else x,
+            kernel,
+            strides=layer.strides,
+            padding="valid" if is_causal else layer.padding,
+            dilation_rate=layer.dilation_rate,
+            data_format=layer.data_format,
+        )
+
+    return apply, layer.kernel
+
+
 def _depthwise(layer):
     def apply(x, kernel):
         return ops.depthwise_conv(
@@ -75,7 +97,7 @@ def _einsum(layer):
 # The first class that fits holds.
 _LINEAR = {
     keras.layers.Dense: _dense,
-    keras.layers.Conv1D: _convolution,
+    keras.layers.Conv1D: _convolution_in_time,
     keras.layers.Conv2D: _convolution,
     keras.layers.Conv3D: _convolution,
     keras.layers.DepthwiseConv1D: _depthwise,
@@ -111,7 +133,10 @@ def affine_map(layer, dtype="float32"):
         bias = tf.cast(ops.convert_to_tensor(layer.bias), dtype)
         if getattr(layer, "data_format", None) == "channels_first":
             bias = tf.reshape(bias, (-1,) + (1,) * layer.rank)
-    return AffineMap(apply, tf.cast(ops.convert_to_tensor(kernel), dtype), bias)
+    kernel = tf.cast(ops.convert_to_tensor(kernel), dtype)
+    # Depthwise, every input channel has outputs of its own.
+    is_depthwise = parts_of is _depthwise
+    return AffineMap(apply, kernel, bias, output_axes=1 + is_depthwise)
 
 
 def scale_and_shift(layer, dtype="float32"):
@@ -161,15 +186,18 @@ def fold_after(linear, scale, shift):
     """An affine map with batch normalisation behind it, as one map.
 
     Args:
-        linear: `AffineMap` whose kernel has its outputs last.
+        linear: `AffineMap` of a layer with its channels last.
         scale: One value per output.
         shift: One value per output.
 
     Returns:
         `AffineMap` of `scale * (x W + b) + shift`.
     """
+    outputs = linear.kernel.shape[-linear.output_axes :]
     return AffineMap(
-        linear.apply, linear.kernel * scale, linear.bias * scale + shift
+        linear.apply,
+        linear.kernel * tf.reshape(scale, outputs),
+        linear.bias * scale + shift,
     )
 
 

@@ -11,6 +11,10 @@ _ONE_TO_ONE = {
     "TrueDivide", "Negative", "GetItem", "Take", "Flip", "Transpose",
     "Permute", "Reshape", "Flatten", "ZeroPadding2D", "Pad",
 }  # fmt: skip
+# Of these it matters how many values there are.
+_SIZED = {
+    "GetItem", "Take", "Reshape", "Flatten", "ZeroPadding2D", "Pad",
+}  # fmt: skip
 
 
 def bounds_of(step, graph):
@@ -31,10 +35,9 @@ def bounds_of(step, graph):
     chain, slot = [], step.inputs[0]
     while slot in graph.producers:
         before = graph.producers[slot]
-        variable = [s for s in before.inputs if s in graph.variable]
         if (
             type(before.operation).__name__ not in _ONE_TO_ONE
-            or len(variable) != 1
+            or len(before.inputs) != 1
         ):
             raise ValueError(
                 "The rule `ZBox` needs bounds of the pixels, which are not "
@@ -42,19 +45,24 @@ def bounds_of(step, graph):
                 f"another rule for the first layer. Received: {step.name!r}"
             )
         chain.insert(0, before)
-        (slot,) = variable
+        (slot,) = before.inputs
     shape = [1 if n is None else n for n in slot.spec.shape]
+    is_sized = any(type(s.operation).__name__ in _SIZED for s in chain)
+    if is_sized and None in slot.spec.shape[1:]:
+        raise ValueError(
+            "The rule `ZBox` needs an input of known size behind what pads, "
+            f"cuts or reshapes it. Received: shape={slot.spec.shape}, "
+            f"layer={step.name!r}"
+        )
 
     def at_layer(low, high):
         ends = []
         for value in (low, high):
-            values = {slot: tf.fill(shape, float(value))}
+            end = tf.fill(shape, float(value))
             for before in chain:
-                args, kwargs = fill(before, values)
-                out = before.operation.call(*args, **kwargs)
-                values = {before.outputs[0]: tf.convert_to_tensor(out)}
-            (end,) = values.values()
-            ends.append(end)
+                args, kwargs = fill(before, [end])
+                end = before.operation.call(*args, **kwargs)
+            ends.append(tf.convert_to_tensor(end))
         return tf.minimum(*ends), tf.maximum(*ends)
 
     return at_layer

@@ -64,12 +64,18 @@ class Conservation:
 
         Returns:
             Of every layer `(batch,)`, at least 0: what neither the inputs nor
-            a bias or location received, in shares of the score.
+            a bias or location received, in shares of the score; after
+            renormalisation, what the inputs did not.
         """
         size = tf.maximum(tf.abs(self.score), 1e-12)
+
+        def lost(step):
+            if "renormalized" in step:
+                return step["received"] - step["handed_on"]
+            return sum(step.get(loss, 0.0) for loss in LOSSES)
+
         return {
-            name: tf.abs(sum(step.get(loss, 0.0) for loss in LOSSES)) / size
-            for name, step in self.steps.items()
+            name: tf.abs(lost(step)) / size for name, step in self.steps.items()
         }
 
     def table(self):

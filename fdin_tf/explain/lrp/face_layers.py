@@ -106,7 +106,7 @@ def pairwise_relation(setting):
 @handles(TemporalAttention, signals=first_input)
 def temporal_attention(setting):
     """In proportion to `o_t p_t`: the weights `o_t` are gates."""
-    epsilon = setting.rule("linear").epsilon
+    epsilon = setting.epsilon("linear")
 
     def propagate(call, relevances):
         sequence = call.inputs[0]

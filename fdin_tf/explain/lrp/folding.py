@@ -6,6 +6,7 @@ import keras
 
 from fdin_tf.explain.lrp.graph import Graph
 from fdin_tf.explain.lrp.graph import Step
+from fdin_tf.explain.lrp.registry import has_call_of
 
 _DENSE = keras.layers.Dense
 _CONVOLUTIONS = (
@@ -13,6 +14,7 @@ _CONVOLUTIONS = (
     keras.layers.Conv2D,
     keras.layers.Conv3D,
 )
+_DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,12 +112,15 @@ def _takes_before(step):
         return False
     layer = step.operation
     return isinstance(layer, _DENSE) or (
-        layer.padding == "valid" and layer.groups == 1
+        isinstance(layer, _CONVOLUTIONS)
+        and layer.padding == "valid"
+        and layer.groups == 1
     )
 
 
 def _has_channels_last(layer):
-    return isinstance(layer, _DENSE) or (
-        isinstance(layer, _CONVOLUTIONS)
-        and layer.data_format == "channels_last"
-    )
+    for kind in (_DENSE, *_CONVOLUTIONS, *_DEPTHWISE):
+        if isinstance(layer, kind):
+            data_format = getattr(layer, "data_format", "channels_last")
+            return has_call_of(layer, kind) and data_format == "channels_last"
+    return False

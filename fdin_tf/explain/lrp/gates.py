@@ -90,10 +90,15 @@ def refuse_softmax(step, activation):
         )
 
 
+def is_squashing(activation):
+    """Whether an activation turns scores into probabilities."""
+    return activation in (*_SQUASHING, *_SOFTMAX)
+
+
 def squashes(operation):
     """Whether an operation turns scores into probabilities, and no more."""
     if isinstance(operation, keras.layers.Softmax):
         return True
     if isinstance(operation, keras.layers.Activation):
-        return operation.activation in (*_SQUASHING, *_SOFTMAX)
+        return is_squashing(operation.activation)
     return type(operation).__name__ in {"Sigmoid", "Softmax", "LogSoftmax"}

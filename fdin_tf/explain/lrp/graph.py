@@ -33,7 +33,8 @@ class Step:
 
     Attributes:
         operation: The Keras layer or operation.
-        name: Its name, behind those of the models that it is nested in.
+        name: Its name, behind those of the models that it is nested in, and
+            numbered from the second call on: `"dense (2)"`.
         args: Positional arguments; a `Slot` for every tensor.
         kwargs: Keyword arguments, likewise.
         inputs: All slots of the arguments, in their order.
@@ -153,7 +154,7 @@ def _read(model, inputs, path, steps):
                 id(x) not in slots for x in node.input_tensors
             ):
                 continue
-            name = path + node.operation.name
+            name = _free_name(path + node.operation.name, steps)
             args, kwargs = node.arguments.convert(slot_of)
             read = tuple(slots[id(x)] for x in node.input_tensors)
             if is_functional(node.operation):
@@ -171,3 +172,13 @@ def _read(model, inputs, path, steps):
                 (id(x), slot) for x, slot in zip(node.outputs, outputs)
             )
     return keras.tree.map_structure(slot_of, model.output)
+
+
+def _free_name(name, steps):
+    """The name, numbered where a layer or model is called several times."""
+    taken = {step.name for step in steps}
+    number, free = 1, name
+    while free in taken or any(t.startswith(f"{free}/") for t in taken):
+        number += 1
+        free = f"{name} ({number})"
+    return free

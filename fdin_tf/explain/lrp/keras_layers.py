@@ -16,6 +16,7 @@ from fdin_tf.explain.lrp.folding import Folded
 from fdin_tf.explain.lrp.registry import all_inputs
 from fdin_tf.explain.lrp.registry import first_input
 from fdin_tf.explain.lrp.registry import handles
+from fdin_tf.explain.lrp.registry import unknown
 from fdin_tf.explain.lrp.rules import ZBox
 from fdin_tf.explain.lrp.rules import per_example
 from fdin_tf.explain.lrp.rules import stabilized
@@ -80,7 +81,8 @@ def transposed(call, signals, relevances):
     Returns:
         One tensor per signal.
     """
-    given = [call.inputs[i] for i in signals]
+    # One tensor may be given twice: each place is a variable of its own.
+    given = [tf.identity(call.inputs[i]) for i in signals]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(given)
         inputs = list(call.inputs)
@@ -144,7 +146,7 @@ def winning(setting):
 def summing(setting):
     """In proportion to the contributions, by the composite's linear rule."""
     signals = all_inputs(setting.step, setting.graph)
-    epsilon = setting.rule("linear").epsilon
+    epsilon = setting.epsilon("linear")
 
     def propagate(call, relevances):
         return in_proportion(call, signals, relevances[0], epsilon)
@@ -187,7 +189,9 @@ def in_proportion(call, signals, relevance, epsilon, share=1.0):
 def multiplying(setting):
     """The signal takes all, the gate none; factors alike share alike."""
     signals = gates.ungated(setting.step, setting.graph)
-    epsilon = setting.rule("linear").epsilon
+    if getattr(setting.step.operation, "normalize", False):
+        raise unknown(setting.step)  # the lengths divide: no product
+    epsilon = setting.epsilon("linear")
 
     def propagate(call, relevances):
         return in_proportion(
@@ -200,12 +204,14 @@ def multiplying(setting):
 @handles("Divide", "TrueDivide", "DivideNoNan", signals=first_input)
 def dividing(setting):
     """The dividend takes all: a divisor is a gate."""
-    if setting.step.inputs[0] not in setting.graph.variable:
+    step = setting.step
+    dividend = (*step.args, *step.kwargs.values())[0]
+    if dividend not in setting.graph.variable:
         raise ValueError(
             "No rule is known that takes relevance through a divisor. "
-            f"Received: layer={setting.step.name!r}"
+            f"Received: layer={step.name!r}"
         )
-    epsilon = setting.rule("linear").epsilon
+    epsilon = setting.epsilon("linear")
 
     def propagate(call, relevances):
         return in_proportion(call, [0], relevances[0], epsilon)

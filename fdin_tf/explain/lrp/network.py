@@ -113,10 +113,10 @@ class Network:
         )
         masks = {}
         for step in self._graph.steps:
-            args, kwargs = fill(step, values)
-            if step.inputs:
-                first = values[step.inputs[0]]
-                masks[step] = getattr(first, "_keras_mask", None)
+            given = [values[slot] for slot in step.inputs]
+            args, kwargs = fill(step, given)
+            if given:
+                masks[step] = getattr(given[0], "_keras_mask", None)
             outputs = step.operation(*args, **kwargs)
             values.update(zip(step.outputs, keras.tree.flatten(outputs)))
         return values, masks
@@ -167,7 +167,7 @@ class Network:
                 shares = [_scaled(s, factor) for s in shares]
                 sinks = {**sinks, "renormalized": handed_on * (1 - factor)}
                 handed_on = handed_on * factor
-            steps[_free_name(step.name, steps)] = {
+            steps[step.name] = {
                 "received": received,
                 "handed_on": handed_on,
                 **sinks,
@@ -209,12 +209,3 @@ def _scaled(share, factor):
     if share is None:
         return None
     return share * tf.reshape(factor, [-1] + [1] * (share.shape.rank - 1))
-
-
-def _free_name(name, taken):
-    """The name, numbered where a layer is called several times."""
-    number, free = 1, name
-    while free in taken:
-        number += 1
-        free = f"{name} ({number})"
-    return free

@@ -96,7 +96,8 @@ def relevance(
         composite: `Composite`, or its name in `COMPOSITES`.
         keep: Names of layers whose output's relevance is wanted. A layer of a
             nested model has the model's name before its own, as in
-            `"encoder/conv1"`.
+            `"encoder/conv1"`; what is called several times is numbered from
+            its second call on, as in `"conv1 (2)"`.
         renormalize: Whether after every layer the relevance is scaled so that
             its sum stays, whatever biases and stabilisers took.
         strict: Share of the score that a single layer may lose to
@@ -198,6 +199,7 @@ class Propagator:
             `Relevance`.
         """
         inputs = self._as_tensors(inputs)
+        self._start.check_batch(keras.tree.flatten(inputs)[0].shape[0])
         if compiled and tf.executing_eagerly():
             result = self._compiled(inputs)
         else:
@@ -253,7 +255,7 @@ def _structure(inputs):
     if isinstance(inputs, dict):
         return f"a dict of {', '.join(map(repr, inputs))}"
     if isinstance(inputs, list | tuple):
-        return f"{len(inputs)} arrays"
+        return f"a {type(inputs).__name__} of {len(inputs)}"
     return "one array"
 
 

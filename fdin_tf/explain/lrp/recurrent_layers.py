@@ -60,7 +60,7 @@ def lstm(setting):
 
 def _recurrent(setting, through):
     layer = setting.step.operation
-    epsilon = setting.rule("recurrent").epsilon
+    epsilon = setting.epsilon("recurrent")
     numbers = [slot for slot in setting.step.inputs if slot.carries]
     if (
         len(numbers) > 1

@@ -12,7 +12,9 @@ import tensorflow as tf
 
 from fdin_tf.explain.lrp.composites import Composite
 from fdin_tf.explain.lrp.graph import Graph
+from fdin_tf.explain.lrp.graph import Slot
 from fdin_tf.explain.lrp.graph import Step
+from fdin_tf.explain.lrp.rules import Epsilon
 
 _HANDLERS = {}  # of a class, or of the name of an operation's class
 
@@ -48,6 +50,17 @@ class Setting:
             kind, self.step.operation.name, self.is_first
         )
 
+    def epsilon(self, kind):
+        """The stabiliser of its rule, where that must be `Epsilon`."""
+        rule = self.rule(kind)
+        if not isinstance(rule, Epsilon):
+            raise ValueError(
+                "What sums without a kernel, and recurrent layers, take the "
+                f"rule `Epsilon` alone. Received: rule={rule!r}, "
+                f"layer={self.step.name!r}"
+            )
+        return rule.epsilon
+
 
 @dataclasses.dataclass(frozen=True)
 class Call:
@@ -74,19 +87,32 @@ class Call:
         Returns:
             List of tensors.
         """
-        values = dict(zip(self.step.inputs, inputs))
-        args, kwargs = fill(self.step, values)
+        args, kwargs = fill(self.step, inputs)
         operation = self.step.operation
         takes_mask = "mask" in inspect.signature(operation.call).parameters
         if takes_mask and self.mask is not None:
             kwargs.setdefault("mask", self.mask)
-        return keras.tree.flatten(operation.call(*args, **kwargs))
+        outputs = keras.tree.flatten(operation.call(*args, **kwargs))
+        # Constants of the operation may have widened it.
+        dtype = next(x.dtype for x in inputs if x.dtype.is_floating)
+        return [
+            tf.cast(x, dtype) if x.dtype.is_floating else x for x in outputs
+        ]
 
 
-def fill(step, values):
-    """Arguments of a step with tensors in place of slots."""
+def fill(step, tensors):
+    """Arguments of a step with tensors in place of slots.
+
+    Args:
+        step: `Step`.
+        tensors: One per slot of `step.inputs`, which may name one twice.
+
+    Returns:
+        Tuple of positional, and dict of keyword arguments.
+    """
+    given = iter(tensors)
     return keras.tree.map_structure(
-        lambda x: values.get(x, x) if x.__hash__ else x,
+        lambda x: next(given) if isinstance(x, Slot) else x,
         (step.args, step.kwargs),
     )
 
@@ -104,16 +130,19 @@ class Handler:
         signals: Function of a `Setting`'s step and graph to the indices of
             the inputs that receive relevance.
         is_weighted: Whether layers behind it are no first ones.
+        any_call: Whether it also holds for subclasses with a `call` of their
+            own.
     """
 
     prepare: Callable
     signals: Callable
     is_weighted: bool = False
+    any_call: bool = False
 
 
 def all_inputs(step, graph):
     """Indices of all inputs that may carry relevance."""
-    return [i for i, slot in enumerate(step.inputs) if slot.carries]
+    return [i for i, slot in enumerate(step.inputs) if slot in graph.variable]
 
 
 def first_input(step, graph):
@@ -170,27 +199,59 @@ def register(layer_class, propagate, signals=None):
     def prepare(setting):
         def through(call, relevances):
             layer = call.step.operation
-            return propagate(layer, call.inputs, call.outputs, relevances), {}
+            shares = propagate(layer, call.inputs, call.outputs, relevances)
+            _check_shares(shares, call, layer_class)
+            return shares, {}
 
         return through
 
     chosen = all_inputs if signals is None else lambda step, graph: signals
-    _HANDLERS[layer_class] = Handler(prepare, chosen)
+    _HANDLERS[layer_class] = Handler(prepare, chosen, any_call=True)
+
+
+def _check_shares(shares, call, layer_class):
+    fits = (
+        isinstance(shares, list | tuple)
+        and len(shares) == len(call.inputs)
+        and all(
+            r is None or x.shape.is_compatible_with(r.shape)
+            for x, r in zip(call.inputs, shares)
+        )
+    )
+    if not fits:
+        raise ValueError(
+            f"What is registered for {layer_class.__name__} must give a list "
+            "with the relevance of every input, in its shape. Received: "
+            f"{keras.tree.map_structure(_shape, shares)!r}"
+        )
+
+
+def _shape(relevance):
+    return None if relevance is None else tuple(relevance.shape)
 
 
 def _find(operation):
     for kind in type(operation).__mro__:
-        if kind in _HANDLERS:
-            return _HANDLERS[kind]
+        handler = _HANDLERS.get(kind)
+        if handler and (handler.any_call or has_call_of(operation, kind)):
+            return handler
     if isinstance(operation, keras.layers.Layer):
         return None
     return _HANDLERS.get(type(operation).__name__)
 
 
+def has_call_of(operation, kind):
+    """Whether an operation computes what its class `kind` does."""
+    return getattr(type(operation), "call", None) is getattr(kind, "call", None)
+
+
 def has_weights(step):
     """Whether no layer behind this step is a first one."""
     handler = _find(step.operation)
-    return handler is not None and handler.is_weighted
+    if handler is None:
+        return False
+    is_taught = handler.any_call and bool(step.operation.weights)
+    return handler.is_weighted or is_taught
 
 
 def handler_of(step):
@@ -205,13 +266,17 @@ def handler_of(step):
     Raises:
         ValueError: If there is none; names the step and the remedy.
     """
-    operation = step.operation
-    handler = _find(operation)
-    if handler is not None:
-        return handler
-    raise ValueError(
-        "No rule is known that takes relevance through "
-        f"{type(operation).__name__}; teach one by `fdin_tf.explain.lrp."
-        f"register({type(operation).__name__}, ...)`. Received: layer="
+    handler = _find(step.operation)
+    if handler is None:
+        raise unknown(step)
+    return handler
+
+
+def unknown(step):
+    """The error of a step that relevance cannot pass, with the remedy."""
+    kind = type(step.operation).__name__
+    return ValueError(
+        f"No rule is known that takes relevance through {kind}; teach one by "
+        f"`fdin_tf.explain.lrp.register({kind}, ...)`. Received: layer="
         f"{step.name!r}"
     )

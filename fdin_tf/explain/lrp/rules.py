@@ -34,6 +34,7 @@ def stabilized(z, epsilon):
     >>> stabilized(tf.constant([2.0, 0.0, -2.0]), 0.5).numpy().tolist()
     [2.5, 0.5, -2.5]
     """
+    epsilon = tf.cast(epsilon, z.dtype)
     return z + tf.where(z >= 0, epsilon, -epsilon)
 
 
@@ -127,11 +128,15 @@ class AlphaBeta:
             if self.beta == 0:
                 return _divide(relevance, positive, has_positive), None
             has_negative = negative < -_NOTHING
-            alpha = tf.where(has_negative, self.alpha, 1.0)
-            beta = tf.where(has_positive, self.beta, 1.0)
+            of_positive = tf.where(
+                has_negative, self.alpha * relevance, relevance
+            )
+            of_negative = tf.where(
+                has_positive, self.beta * relevance, relevance
+            )
             return (
-                _divide(alpha * relevance, positive, has_positive),
-                _divide(beta * relevance, negative, has_negative),
+                _divide(of_positive, positive, has_positive),
+                _divide(of_negative, negative, has_negative),
             )
 
         return _by_sign(
@@ -267,7 +272,9 @@ class ZBox:
             (low, -1, tf.nn.relu(affine.kernel)),
             (high, -1, -tf.nn.relu(-affine.kernel)),
         ):
-            factor = sign * tf.broadcast_to(tf.cast(factor, x.dtype), x.shape)
+            factor = sign * tf.broadcast_to(
+                tf.cast(factor, x.dtype), tf.shape(x)
+            )
             product, transpose = affine.pull(factor, kernel)
             terms.append((factor, transpose))
             z += product

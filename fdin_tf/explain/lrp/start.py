@@ -1,5 +1,6 @@
 """The score that relevance propagation starts from."""
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -26,7 +27,11 @@ class Start:
 
     def __init__(self, graph, target):
         name, self._index = _parse(target, graph.outputs)
-        self.slot = graph.outputs if name is None else graph.outputs[name]
+        outputs = graph.outputs
+        if name is None:
+            (self.slot,) = keras.tree.flatten(outputs)
+        else:
+            self.slot = outputs[name]
         self._target = target
         step = graph.producers.get(self.slot)
         while step is not None and gates.squashes(step.operation):
@@ -34,9 +39,29 @@ class Start:
             step = graph.producers.get(self.slot)
         # The pre-activation of a layer with a softmax or sigmoid of its own.
         self._step = None
-        if step is not None and isinstance(step.operation, AFFINE_LAYERS):
+        if (
+            step is not None
+            and isinstance(step.operation, AFFINE_LAYERS)
+            and gates.is_squashing(step.operation.activation)
+        ):
             self._step = step
         self._check_index()
+
+    def check_batch(self, size):
+        """Raises ValueError unless there is one target per example.
+
+        Args:
+            size: Number of examples; None: unknown.
+
+        Raises:
+            ValueError: If `target` holds an array of another length.
+        """
+        lengths = {len(i) for i in self._index or () if i.ndim}
+        if size is not None and lengths - {size}:
+            raise ValueError(
+                f"`target` must be one number, or one of each of the {size} "
+                f"examples. Received: {max(lengths - {size})} numbers"
+            )
 
     def relevance(self, values):
         """The score of each example, and the relevance of all its slot.
@@ -92,6 +117,8 @@ class Start:
 
 def _parse(target, outputs):
     """A target as name of the output (None: the only one) and index."""
+    if isinstance(outputs, list | tuple) and len(outputs) == 1:
+        outputs = outputs[0]
     name, index = None, target
     if isinstance(target, str):
         name, index = target, None
@@ -101,19 +128,25 @@ def _parse(target, outputs):
     if name is None and len(names) == 1:
         (name,) = names
     if name is None and not names and not isinstance(outputs, list | tuple):
-        return None, _as_index(index)
+        return None, _as_index(index, target)
     if name not in names:
         raise ValueError(
             "`target` must name one of the outputs that the model names: "
             f"{', '.join(map(repr, names)) or 'none'}. "
             f"Received: target={target!r}"
         )
-    return name, _as_index(index)
+    return name, _as_index(index, target)
 
 
-def _as_index(index):
+def _as_index(index, target):
     """None, or one integer or array of integers per axis."""
     if index is None or (isinstance(index, tuple) and not index):
         return None
     index = index if isinstance(index, tuple) else (index,)
-    return tuple(np.asarray(i, "int32") for i in index)
+    index = tuple(map(np.asarray, index))
+    if any(i.ndim > 1 or i.dtype.kind not in "iu" for i in index):
+        raise ValueError(
+            "`target` must be a whole number, or an array of one per example. "
+            f"Received: target={target!r}"
+        )
+    return index
