@@ -59,8 +59,8 @@ def _print_summary(summary):
         "errors in frames, those of the amplitude ratio without unit.",
     )
     table.add_column("", no_wrap=True)
-    for name in ("runs", "R2", "lowest", "MAE", "first", "rank",
-                 "weight", "agrees", "LRP"):  # fmt: skip
+    for name in ("runs", "R2", "MAE", "first", "rank", "weight", "agrees",
+                 "LRP"):  # fmt: skip
         table.add_column(name, justify="right", no_wrap=True)
 
     def number(value, form):
@@ -74,7 +74,6 @@ def _print_summary(summary):
                 TITLES[row.network],
                 str(row.runs),
                 number(row.r2, "{:.2f}"),
-                number(row.lowest_r2, "{:.2f}"),
                 number(row.mae, "{:.2f}"),
                 number(row.ranked_first, "{:.0f} %"),
                 number(row.mean_rank, "{:.1f}"),
