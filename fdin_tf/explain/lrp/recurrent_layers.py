@@ -11,8 +11,9 @@ WASSA 2017). With `z_t = x_t W + h_{t-1} U + b` what a step reads:
 
 where `z_t` of the LSTM is that of its candidate `g_t = tanh(z_t)`. From `z_t`
 relevance goes to `x_t` and `h_{t-1}` in proportion to `x_t W` and
-`h_{t-1} U`; the bias keeps its part. A frame under a False mask hands `h` and
-`c` on as they are. States before the first frame are zeros and take nothing.
+`h_{t-1} U`; the bias keeps its part, unless the rule leaves it out. A frame
+under a False mask hands `h` and `c` on as they are. States before the first
+frame are zeros and take nothing.
 """
 
 import dataclasses
@@ -61,6 +62,7 @@ def lstm(setting):
 def _recurrent(setting, through):
     layer = setting.step.operation
     epsilon = setting.epsilon("recurrent")
+    has_bias = setting.rule("recurrent").bias
     numbers = [slot for slot in setting.step.inputs if slot.carries]
     if (
         len(numbers) > 1
@@ -91,7 +93,7 @@ def _recurrent(setting, through):
         if mask is None:
             mask = tf.ones((frames, rows, 1), "bool")
         of_steps, sinks = through(
-            _cell_of(layer, x.dtype), steps, mask, relevance, epsilon
+            _cell_of(layer, x.dtype), steps, mask, relevance, epsilon, has_bias
         )
         share = tf.reshape(
             tf.transpose(of_steps, (1, 0, 2)), (*batch, frames, features)
@@ -145,8 +147,9 @@ def _before(states):
     return tf.concat([tf.zeros_like(states[:1]), states[:-1]], axis=0)
 
 
-def _through_rnn(cell, steps, mask, relevance, epsilon):
-    products = tf.tensordot(steps, cell.kernel, 1) + cell.bias
+def _through_rnn(cell, steps, mask, relevance, epsilon, has_bias):
+    bias = cell.bias
+    products = tf.tensordot(steps, cell.kernel, 1) + bias
 
     def forward(state, now):
         h, _ = state
@@ -156,6 +159,8 @@ def _through_rnn(cell, steps, mask, relevance, epsilon):
 
     zeros = tf.zeros_like(products[0])
     h, z = tf.scan(forward, (products, mask), (zeros, zeros))
+    if not has_bias:
+        z, bias = z - bias, tf.zeros_like(bias)
 
     def backward(state, now):
         of_h, _ = state
@@ -170,10 +175,10 @@ def _through_rnn(cell, steps, mask, relevance, epsilon):
     _, s = tf.scan(
         backward, (_before(h), z, mask, relevance), (zeros, zeros), reverse=True
     )
-    return _shares(steps, cell.kernel, cell.bias, z, s, epsilon)
+    return _shares(steps, cell.kernel, bias, z, s, epsilon)
 
 
-def _through_lstm(cell, steps, mask, relevance, epsilon):
+def _through_lstm(cell, steps, mask, relevance, epsilon, has_bias):
     products = tf.tensordot(steps, cell.kernel, 1) + cell.bias
     kernel, recurrent_kernel, bias = cell.candidate()
 
@@ -192,6 +197,8 @@ def _through_lstm(cell, steps, mask, relevance, epsilon):
 
     zeros = tf.zeros_like(products[0, :, : bias.shape[0]])
     h, c, z, new, old = tf.scan(forward, (products, mask), (zeros,) * 5)
+    if not has_bias:
+        z, bias = z - bias, tf.zeros_like(bias)
 
     def backward(state, now):
         of_h, of_c, *_ = state

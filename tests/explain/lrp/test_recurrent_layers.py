@@ -249,6 +249,25 @@ def test_float32_is_close_to_float64(layer_class):
     )
 
 
+@pytest.mark.parametrize("layer_class", [SequenceLSTM, keras.layers.SimpleRNN])
+def test_without_bias_the_inputs_take_all(layer_class):
+    """Of one step, in which no state and no forgotten cell has a part."""
+    sequence = keras.Input((None, 3), dtype="float64")
+    layer = layer_class(2, dtype="float64")
+    model = random_weights(keras.Model(sequence, layer(sequence)))
+    x = np.random.default_rng(0).normal(size=(4, 1, 3))
+    rule = Epsilon(1e-12, bias=False)
+    result = relevance(model, x, 0, Composite(recurrent=rule))
+    candidate = 2 if layer_class is SequenceLSTM else 0
+    kernel = layer.get_weights()[0][:, 2 * candidate]
+    terms = x[:, 0] * kernel
+    share = terms / terms.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(
+        result.inputs[:, 0], share * result.score[:, None], rtol=1e-7
+    )
+    assert not np.any(result.conservation.sinks()["bias"])
+
+
 @pytest.mark.parametrize("layer_class", [SequenceLSTM, keras.layers.LSTM])
 def test_a_mask_that_keras_hands_on_counts_as_a_given_one(layer_class):
     clips = make_clips()
