@@ -105,7 +105,9 @@ class Conservation:
         if not tf.executing_eagerly():
             for name, share in losses.items():
                 tf.debugging.assert_less_equal(
-                    share, float(tolerance), f"{name} loses relevance"
+                    share,
+                    tf.cast(tolerance, share.dtype),
+                    f"{name} loses relevance",
                 )
             return
         worst = max(losses, key=lambda name: float(tf.reduce_max(losses[name])))

@@ -161,8 +161,9 @@ class Network:
             lost = received - handed_on - sum(sinks.values())
             if self._renormalize:
                 is_none = handed_on == 0
-                factor = tf.where(is_none, 1.0, received) / tf.where(
-                    is_none, 1.0, handed_on
+                one = tf.ones_like(received)
+                factor = tf.where(is_none, one, received) / tf.where(
+                    is_none, one, handed_on
                 )
                 shares = [_scaled(s, factor) for s in shares]
                 sinks = {**sinks, "renormalized": handed_on * (1 - factor)}

@@ -332,7 +332,7 @@ def _regardless(affine, x, kernel, relevance):
     z, transpose = affine.pull(tf.ones_like(x), kernel)
     has_inputs = z > _NOTHING
     shares = transpose(_divide(relevance, z, has_inputs))
-    lost = tf.where(has_inputs, 0.0, relevance)
+    lost = tf.where(has_inputs, tf.zeros_like(relevance), relevance)
     return shares, {"stabilizer": per_example(lost)}
 
 
