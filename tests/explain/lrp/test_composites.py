@@ -38,7 +38,7 @@ def test_whole_network_is_literal(name, build, dtype):
     exact.set_weights(model.get_weights())
     expected = literal_network(exact.layers[1:], composite, x, 1)
     assert found.inputs.dtype == dtype
-    tolerance = 1e-5 if dtype == "float64" else 5e-4
+    tolerance = 1e-5 if dtype == "float64" else 5e-5
     np.testing.assert_allclose(
         found.inputs[0],
         expected,
