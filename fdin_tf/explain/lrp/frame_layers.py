@@ -30,11 +30,16 @@ def time_distributed(setting):
     if is_functional(layer):
         return Framewise(setting, read_graph(layer))
     given, gives = (
-        Slot(keras.KerasTensor(slot.spec.shape[:1] + slot.spec.shape[2:]))
+        Slot(_of_frame(slot.spec))
         for slot in (setting.step.inputs[0], setting.step.outputs[0])
     )
     step = Step(layer, layer.name, (given,), {}, (given,), (gives,))
     return Framewise(setting, Graph([step], given, gives))
+
+
+def _of_frame(spec):
+    """One frame of `(batch, frames, ...)`."""
+    return keras.KerasTensor(spec.shape[:1] + spec.shape[2:], spec.dtype)
 
 
 class Framewise:
