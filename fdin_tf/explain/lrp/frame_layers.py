@@ -54,6 +54,7 @@ class Framewise:
 
     Attributes:
         known: Names of the steps inside that may be kept.
+        layers: Names of the layers inside that have rules.
     """
 
     def __init__(self, setting, graph):
@@ -73,6 +74,7 @@ class Framewise:
             renormalize=setting.renormalize,
         )
         self.known = self._network.known
+        self.layers = self._network.layers
 
     def __call__(self, call, relevances):
         """See `Handler.prepare`."""

@@ -40,9 +40,13 @@ class Network:
         keep: Names of steps whose relevance is wanted.
         renormalize: See `relevance`.
 
+    Attributes:
+        known: Names of the steps that may be kept.
+        layers: Names of the layers that relevance passes.
+
     Raises:
-        ValueError: If relevance cannot pass a step, or there is no step of a
-            name in `keep` that it passes.
+        ValueError: If relevance cannot pass a step or reaches no input, or
+            there is no step of a name in `keep` that it passes.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class Network:
         reached = set(starts)
         self._backward = []  # pairs of a step and its function, the last first
         known = set()  # names of the steps that may be kept
+        self.layers = set()  # names of the layers that have rules
         for step in reversed(folded.steps):
             if not reached.intersection(step.outputs):
                 continue
@@ -81,11 +86,19 @@ class Network:
                 f"{step.name}/{name}" for name in getattr(through, "known", ())
             )
             known.add(step.name)
+            self.layers.add(step.operation.name)
+            self.layers.update(getattr(through, "layers", ()))
             self._backward.append((step, through))
             reached.update(
                 step.inputs[i]
                 for i in handler.signals(step, folded)
                 if step.inputs[i] in folded.variable
+            )
+        if not reached.intersection(keras.tree.flatten(graph.inputs)):
+            raise ValueError(
+                "The score must depend on an input of floats or of pixels "
+                "(uint8). Received: inputs of "
+                f"{[s.spec.dtype for s in keras.tree.flatten(graph.inputs)]}"
             )
         self.known = known
         missing = sorted(set(keep) - known)

@@ -139,9 +139,8 @@ class Propagator:
     """`relevance`, prepared and compiled for many inputs of one model.
 
     What is prepared are the rules, not the weights: a model that has been
-    trained on is explained as it is now. The first call of each shape
-    compiles, which takes seconds; the others run two to three times as fast
-    as `relevance`.
+    trained on is explained as it is now. The first call compiles, which
+    takes seconds; the others run two to three times as fast as `relevance`.
 
     Args:
         model: See `relevance`.
@@ -174,15 +173,32 @@ class Propagator:
     ):
         self._graph = read_graph(model)
         self._start = Start(self._graph, target)
+        composite = get_composite(composite)
         self._network = Network(
             self._graph,
-            get_composite(composite),
+            composite,
             [self._start.slot],
             keep=tuple(keep),
             renormalize=renormalize,
         )
+        for name in sorted(set(composite.layers) - self._network.layers):
+            raise ValueError(
+                "`composite.layers` must name layers that relevance passes: "
+                f"{', '.join(sorted(self._network.layers))}. Received: {name!r}"
+            )
         self._strict = strict
-        self._compiled = tf.function(self._propagate, reduce_retracing=True)
+        # One function for batches of every size and clips of every length.
+        self._compiled = tf.function(
+            self._propagate,
+            input_signature=[
+                keras.tree.map_structure(
+                    lambda slot: tf.TensorSpec(
+                        slot.spec.shape, slot.spec.dtype
+                    ),
+                    self._graph.inputs,
+                )
+            ],
+        )
 
     def __call__(self, inputs):
         """Explains a batch; see `relevance`."""

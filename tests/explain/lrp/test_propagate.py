@@ -298,3 +298,21 @@ def test_unknown_composite_is_an_error():
     model = dense_network()
     with pytest.raises(ValueError, match=r"one of 'alpha_beta'.*'best'"):
         relevance(model, examples(model), composite="best")
+
+
+def test_rules_for_layers_that_are_not_there_are_an_error():
+    model = keras.Sequential(
+        [keras.Input((3,)), keras.layers.Dense(2, name="only")]
+    )
+    composite = Composite(layers={"onyl": Epsilon(0.1)})
+    with pytest.raises(ValueError, match=r"pass: only. Received: 'onyl'"):
+        Propagator(model, composite=composite)
+
+
+def test_an_input_of_integers_is_an_error():
+    places = keras.Input((3,), dtype="int32")
+    model = keras.Model(
+        places, keras.layers.Dense(2)(keras.ops.cast(places, "float32"))
+    )
+    with pytest.raises(ValueError, match=r"floats or of pixels.*\['int32'\]"):
+        Propagator(model)
