@@ -305,7 +305,7 @@ def test_rules_for_layers_that_are_not_there_are_an_error():
         [keras.Input((3,)), keras.layers.Dense(2, name="only")]
     )
     composite = Composite(layers={"onyl": Epsilon(0.1)})
-    with pytest.raises(ValueError, match=r"pass: only. Received: 'onyl'"):
+    with pytest.raises(ValueError, match=r"passes: only. Received: 'onyl'"):
         Propagator(model, composite=composite)
 
 
