@@ -1,8 +1,9 @@
-"""One self-contained HTML file: facts, text, tables, pictures."""
+"""One self-contained HTML file: facts, text, tables, pictures, videos."""
 
 import base64
 import html
 import string
+from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
@@ -10,13 +11,15 @@ import pandas as pd
 from fdin_tf.data.cache import atomic_path
 from fdin_tf.explain.plots import figure_svg
 
+_VIDEO_TYPES = {".webm": "video/webm", ".mp4": "video/mp4"}
 _PAGE = string.Template("""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+ content="default-src 'none'; img-src data:; media-src data:;
+ style-src 'unsafe-inline'">
 <title>$title</title>
 <style>
 :root { color-scheme: light; }
@@ -37,7 +40,7 @@ thead th { border-bottom: 2px solid #666; overflow-wrap: normal; }
 .number { text-align: right; white-space: nowrap; }
 tbody th { font-weight: 400; }
 figure { margin: 1.5rem 0; }
-img { max-width: 100%; height: auto; }
+img, video { max-width: 100%; height: auto; }
 figcaption { font-size: .9rem; color: #444; max-width: 46rem; }
 @media print {
  body { margin: 0; max-width: none; font-size: 10pt; }
@@ -74,19 +77,22 @@ class Section(NamedTuple):
         tables: Dict from a caption to a DataFrame; its index is not shown.
         figures: Dict from a caption to a matplotlib `Figure`. Its label is
             the text for readers who cannot see it; without one, the caption.
+        videos: Dict from a caption to the path of a `.webm` or `.mp4` file.
+            The caption is also the text for readers who cannot see it.
     """
 
     heading: str
     text: str = ""
     tables: dict | None = None
     figures: dict | None = None
+    videos: dict | None = None
 
 
 def write_html_report(path, title, facts, sections):
     """Writes a report that opens without network, at once or not at all.
 
-    Style and pictures (SVG) are inside the file; it has no script, and its
-    own policy forbids browsers to load anything. All text is escaped.
+    Style, pictures (SVG) and videos are inside the file; it has no script,
+    and its own policy forbids browsers to load anything. All text is escaped.
 
     Args:
         path: Path of the HTML file.
@@ -98,7 +104,9 @@ def write_html_report(path, title, facts, sections):
         `path`.
 
     Raises:
-        ValueError: If there is no section.
+        ValueError: If there is no section, or a video ends in neither `.webm`
+            nor `.mp4`.
+        FileNotFoundError: If there is no such video.
 
     Example:
 
@@ -147,6 +155,7 @@ def _section(number, section):
         if text.strip()
     ]
     figures = [_figure(*item) for item in (section.figures or {}).items()]
+    videos = [_video(*item) for item in (section.videos or {}).items()]
     tables = [_table(*item) for item in (section.tables or {}).items()]
     return "\n".join(
         [
@@ -154,6 +163,7 @@ def _section(number, section):
             f'<h2 id="section-{number}">{html.escape(section.heading)}</h2>',
             *paragraphs,
             *figures,
+            *videos,
             *tables,
             "</section>",
         ]
@@ -167,6 +177,23 @@ def _figure(caption, figure):
     return (
         f'<figure>\n<img alt="{text}" src="data:image/svg+xml;base64,{svg}">\n'
         f"<figcaption>{html.escape(caption)}</figcaption>\n</figure>"
+    )
+
+
+def _video(caption, path):
+    path = Path(path)
+    if path.suffix.lower() not in _VIDEO_TYPES:
+        raise ValueError(
+            f"A video of a report must end in {' or '.join(_VIDEO_TYPES)}. "
+            f"Received: path={path}"
+        )
+    kind = _VIDEO_TYPES[path.suffix.lower()]
+    data = base64.b64encode(path.read_bytes()).decode()
+    text = html.escape(caption)
+    return (
+        f'<figure>\n<video controls muted loop aria-label="{text}" '
+        f'src="data:{kind};base64,{data}"></video>\n'
+        f"<figcaption>{text}</figcaption>\n</figure>"
     )
 
 

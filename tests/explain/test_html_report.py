@@ -135,6 +135,42 @@ def test_the_same_report_has_the_same_bytes(tmp_path):
     assert one == other
 
 
+@pytest.mark.parametrize("end", ["webm", "MP4"])
+def test_videos_are_inside_with_controls_and_a_text(tmp_path, end):
+    video = tmp_path / f"clip.{end}"
+    video.write_bytes(b"\x1a\x45 some video")
+    path = write_html_report(
+        tmp_path / "report.html", "T", {},
+        [Section("First", videos={f"Relevance {EVIL}": video})],
+    )  # fmt: skip
+    video.unlink()
+    parsed = Parsed(path.read_text(encoding="utf-8"))
+    (found,) = parsed.all("video")
+    head, data = found["src"].split(",")
+    assert head == f"data:video/{end.lower()};base64"
+    assert base64.b64decode(data) == b"\x1a\x45 some video"
+    assert {"controls", "muted", "loop"} <= set(found)
+    assert "autoplay" not in found
+    assert found["aria-label"] == f"Relevance {EVIL}"
+    assert parsed.texts["figcaption"] == [f"Relevance {EVIL}"]
+    (policy,) = [
+        m for m in parsed.all("meta") if m.get("http-equiv") is not None
+    ]
+    assert "media-src data:;" in policy["content"]
+
+
+def test_a_video_of_another_kind_or_none_is_an_error(tmp_path):
+    (tmp_path / "clip.avi").touch()
+    for name, error, words in (
+        ("clip.avi", ValueError, r"end in .webm or .mp4.*path=.*clip.avi"),
+        ("gone.webm", FileNotFoundError, "gone.webm"),
+    ):
+        section = Section("First", videos={"A video": tmp_path / name})
+        with pytest.raises(error, match=words):
+            write_html_report(tmp_path / "report.html", "T", {}, [section])
+    assert not (tmp_path / "report.html").exists()
+
+
 def test_a_report_without_sections_is_an_error(tmp_path):
     with pytest.raises(
         ValueError, match=r"at least one section.*sections=\[\]"
