@@ -16,11 +16,15 @@ attention, weight of the frames over time and in the phases of the expression
 (Pei et al., 2020, Figures 5, 9 and 10). It needs 68 landmarks in every frame:
 a file per clip in --landmarks-dir, or --mesh; embedded clips have them.
 
-Writes to --output-dir `report.html`, which opens without network, tables as
-CSV, and pictures as PNG and SVG; and a run to MLflow.
+Of both: which regions, frames and pixels the score came from, by layer-wise
+relevance propagation (Arbabzadah et al., GCPR 2016).
 
-Faces are drawn schematically unless --show-faces is given (the embedded
-clips are drawn people anyway): give it only where the people agreed.
+Writes to --output-dir `report.html`, which opens without network, tables as
+CSV, pictures as PNG and SVG, and videos; and a run to MLflow.
+
+Faces are drawn schematically, and relevance of pixels is not shown, unless
+--show-faces is given (the embedded clips are drawn people anyway): give it
+only where the people agreed.
 """
 
 import dataclasses
@@ -32,6 +36,7 @@ from tyro.conf import Positional
 
 from fdin_tf.data.sources import load_clips
 from fdin_tf.explain.groups import AGE_EDGES
+from fdin_tf.explain.lrp import COMPOSITES
 from fdin_tf.progress import console
 from recipes.cli import run_recipe
 from recipes.explain_attention import check_attention
@@ -57,6 +62,8 @@ class Config:
         mesh: Attention: find landmarks by the face mesh, where there is no
             file of them (needs the extra `mesh`).
         num_regions: Relations: regions of one beside pairs, 2 to 9.
+        composite: Rules by which relevance is propagated, see
+            `fdin_tf.explain.lrp.COMPOSITES`.
         group_by: What clips are grouped by; omitted: all that is labelled.
         age_edges: First age of every age group, years.
         group: Look at the clips of one group only, such as `37-65`, `female`
@@ -84,6 +91,7 @@ class Config:
     landmarks_dir: Path | None = None
     mesh: bool = False
     num_regions: int = 3
+    composite: Literal[*COMPOSITES] = "epsilon_plus"
     group_by: tuple[Literal["age", "gender", "spontaneity"], ...] | None = None
     age_edges: tuple[int, ...] = AGE_EDGES
     group: str | None = None

@@ -21,11 +21,13 @@ from fdin_tf.faces import find_phases
 from fdin_tf.faces import mesh_landmarks
 from fdin_tf.progress import console
 from fdin_tf.progress import progress_bar
+from recipes.explain_attention_relevance import relevance_of_attention
 from recipes.explain_attention_report import Findings
 from recipes.explain_attention_report import Looks
 from recipes.explain_attention_report import write_explanation
 from recipes.explain_clips import check_clip_ids
 from recipes.explain_clips import group_clips
+from recipes.explain_relevance import check_relevance
 
 _OF_RELATIONS = (
     "num_regions", "perturb_ages", "replace_by", "important", "less_important",
@@ -41,7 +43,8 @@ def check_attention(model, config):
 
     Raises:
         ValueError: If the network is without attention, there are no
-            landmarks, or an option is for relations.
+            landmarks, an option is for relations, or relevance cannot pass
+            the model.
     """
     for option in dataclasses.fields(config):
         value = getattr(config, option.name)
@@ -56,6 +59,7 @@ def check_attention(model, config):
             f"--landmarks-dir or --mesh. Received: data={config.data}"
         )
     explained(model.network)
+    check_relevance(model, config)
 
 
 def explain_attention(model, clips, config):
@@ -85,7 +89,7 @@ def explain_attention(model, clips, config):
         [numbers_of(looks[c], model.warp) for c in clips.clip_id],
         index=clips.clip_id,
     )
-    shown = config.clips or typical_clips(of_clips)
+    shown = list(config.clips or typical_clips(of_clips))
     found = Findings(
         clips=clips,
         groupings=groupings,
@@ -93,6 +97,9 @@ def explain_attention(model, clips, config):
         of_clips=of_clips,
         shown=whole_clips(model, cropped, shown),
         first_layer=first_layer(model, [looks[c] for c in clips.clip_id]),
+        relevance=relevance_of_attention(
+            model, cropped, clips, looks, shown, config
+        ),
     )
     return write_explanation(found, model, cropped, config)
 

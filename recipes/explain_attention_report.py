@@ -14,8 +14,11 @@ from fdin_tf.explain.attention_tables import clustered_table
 from recipes.explain_attention_sections import sections_of
 from recipes.explain_output import facts_of
 from recipes.explain_output import file_name
+from recipes.explain_output import second_line
+from recipes.explain_output import shows_faces
 from recipes.explain_output import synthetic_label
 from recipes.explain_output import write_results
+from recipes.explain_relevance import Relevances
 
 ALL = "all clips"
 
@@ -54,6 +57,7 @@ class Findings:
         shown: Frames and `ClipAttention` of the clips to show, by clip id.
         first_layer: Components and their shares, see
             `first_layer_components`; or None.
+        relevance: `Relevances`.
     """
 
     clips: pd.DataFrame
@@ -62,6 +66,7 @@ class Findings:
     of_clips: pd.DataFrame
     shown: dict[str, tuple]
     first_layer: tuple | None
+    relevance: Relevances
 
     def groups(self):
         """Triples of grouping, group and its clips' ids; first all clips."""
@@ -81,18 +86,20 @@ def write_explanation(found, model, cropped, config):
     Returns:
         Path of the report.
     """
-    shows_faces = config.show_faces or config.data is None
     label = synthetic_label(model, cropped)
     tables = tables_of(found)
-    figures = draw(found, model.warp.points, shows_faces, label)
+    numbers = {**_numbers(tables), **found.relevance.numbers}
+    tables |= found.relevance.tables
+    figures = draw(found, model.warp.points, shows_faces(config), label)
+    figures |= found.relevance.figures
     facts = {
         **facts_of(found.clips, model, cropped, config),
-        "faces shown": "yes" if shows_faces else "no",
+        "faces shown": "yes" if shows_faces(config) else "no",
     }
     sections = sections_of(found, model, cropped, tables, figures)
     return write_results(
         model, cropped, config, facts, tables, figures, sections,
-        _numbers(tables),
+        numbers, found.relevance.videos,
     )  # fmt: skip
 
 
@@ -146,7 +153,7 @@ def tables_of(found):
     return tables
 
 
-def draw(found, points, shows_faces, label):
+def draw(found, points, is_shown, label):
     """All pictures, a dict by file name."""
     figures = {}
     first = found.looks[found.clips.clip_id.iloc[0]]
@@ -155,7 +162,7 @@ def draw(found, points, shows_faces, label):
         for grouping, group, clip_ids in found.groups():
             mean = found.mean_places(clip_ids)
             face = None
-            if shows_faces:
+            if is_shown:
                 face = _nearest(found, clip_ids, mean).face
             rows.setdefault(grouping, {})[group] = [(face, mean)]
         everyone = rows.pop("all")
@@ -172,23 +179,23 @@ def draw(found, points, shows_faces, label):
         name = file_name(clip_id)
         if seen.spatial is not None:
             figures[f"clip_{name}_attention"] = _places(
-                _of_phases(frames, seen.spatial, looks, shows_faces),
+                _of_phases(frames, seen.spatial, looks, is_shown),
                 points, clip_id, label,
             )  # fmt: skip
         if seen.temporal is not None:
             figures[f"clip_{name}_frames"] = plot_temporal_attention(
-                frames if shows_faces else None,
+                frames if is_shown else None,
                 seen.temporal,
                 looks.seconds,
                 looks.phases,
-                title=f"{clip_id}{_second_line(label)}",
+                title=f"{clip_id}{second_line(label)}",
             )
     return figures
 
 
 def _places(rows, points, title, label):
     return plot_spatial_attention(
-        rows, points, limits=None, title=f"{title}{_second_line(label)}"
+        rows, points, limits=None, title=f"{title}{second_line(label)}"
     )
 
 
@@ -198,7 +205,7 @@ def _nearest(found, clip_ids, mean):
     return min(looks, key=lambda of: np.abs(of.places - mean).sum())
 
 
-def _of_phases(frames, spatial, looks, shows_faces):
+def _of_phases(frames, spatial, looks, is_shown):
     """A row per phase: its frame of most weight, or the one in its middle."""
     rows = {}
     for phase, where in looks.phases.items():
@@ -207,7 +214,7 @@ def _of_phases(frames, spatial, looks, shows_faces):
             chosen = of[len(of) // 2]
             if looks.weights is not None:
                 chosen = of[looks.weights[of].argmax()]
-            face = frames[chosen] if shows_faces else None
+            face = frames[chosen] if is_shown else None
             title = f"{phase}, {looks.seconds[chosen]:.2f} s"
             rows[title] = [(face, spatial[chosen])]
     return rows
@@ -248,7 +255,3 @@ def _numbers(tables):
     if ratios is not None and len(ratios) and np.isfinite(ratios.ratio[0]):
         numbers["apex_to_neutral"] = ratios.ratio[0]
     return numbers
-
-
-def _second_line(label):
-    return label.replace(" (", "\n(", 1)

@@ -36,6 +36,7 @@ def sections_of(found, model, cropped, tables, figures):
     if "phases" in tables:
         sections += _of_frames(tables)
     sections.append(_of_clips(found, figures))
+    sections.append(found.relevance.section)
     if len(cropped.left_out):
         sections.append(
             Section(

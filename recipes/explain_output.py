@@ -12,7 +12,7 @@ from fdin_tf.version import __version__
 
 
 def write_results(
-    model, stored, config, facts, tables, figures, sections, numbers
+    model, stored, config, facts, tables, figures, sections, numbers, videos=()
 ):
     """Writes tables, pictures and the report, to disk and to MLflow.
 
@@ -25,6 +25,7 @@ def write_results(
         figures: Dict from a file's name to a matplotlib `Figure`.
         sections: The report's sections.
         numbers: Dict of what MLflow shows as metrics.
+        videos: Paths of videos that are written already.
 
     Returns:
         Path of the report.
@@ -50,6 +51,8 @@ def write_results(
                 tracker.log_table(table, name)
             for path in written:
                 tracker.log_file(path, "figures")
+            for path in videos:
+                tracker.log_file(path, "videos")
             tracker.log_file(report)
             tracker.log_metrics(numbers)
     return report
@@ -111,6 +114,16 @@ def _errors(row):
             error = "" if error is None else f", standard error {error:.2f}"
             return f"{words} {row[name]:.2f} {unit}{error}"
     return "unknown"
+
+
+def shows_faces(config):
+    """Whether the people in the clips may be shown: drawn, or asked for."""
+    return config.show_faces or config.data is None
+
+
+def second_line(label):
+    """What is synthetic, in a title's second line."""
+    return label.replace(" (", "\n(", 1)
 
 
 def file_name(clip_id):

@@ -1,4 +1,4 @@
-"""What a model of relations answers from: importance and perturbation."""
+"""What a model of relations answers from: importance, perturbation, motion."""
 
 import pandas as pd
 
@@ -17,6 +17,8 @@ from fdin_tf.regions import REGIONS
 from fdin_tf.regions import region_number
 from recipes.explain_clips import check_clip_ids
 from recipes.explain_clips import group_clips
+from recipes.explain_relevance import check_relevance
+from recipes.explain_relevance import relevance_of_relations
 from recipes.explain_report import Findings
 from recipes.explain_report import write_explanation
 
@@ -47,15 +49,25 @@ def explain_relations(model, clips, config):
         data = FoldClips.encode(encoded, model.fitted, needed)
     console.print(f"Importance and perturbation: {len(clips)} clips")
     importance = predict_importance(model.network, data, needed)
+    of_these = importance.loc[clips.clip_id]
+    perturbed = perturbations(model, data, clips, importance, config)
     found = Findings(
         clips=clips,
-        importance=importance.loc[clips.clip_id],
+        importance=of_these,
         of_clips=importance.loc[list(config.clips)],
-        groups=group_tables(importance.loc[clips.clip_id], clips, groupings,
-                            config),
+        groups=group_tables(of_these, clips, groupings, config),
         groupings=groupings,
-        **perturbations(model, data, clips, importance, config),
-    )  # fmt: skip
+        relevance=relevance_of_relations(
+            model,
+            data,
+            encoded,
+            clips,
+            of_these,
+            perturbed.get("effects"),
+            config,
+        ),
+        **perturbed,
+    )
     return write_explanation(found, model, encoded, config)
 
 
@@ -64,7 +76,8 @@ def check_relations(model, config):
 
     Raises:
         ValueError: If the network is without importance, there is no such
-            region or number of regions, or an option is not for relations.
+            region or number of regions, an option is not for relations, or
+            relevance cannot pass the model.
     """
     if config.mesh:
         raise ValueError(
@@ -75,6 +88,7 @@ def check_relations(model, config):
     for region in (*config.important, *config.less_important):
         region_number(region)
     explained(model.network)
+    check_relevance(model, config)
 
 
 def group_tables(importance, clips, groupings, config):

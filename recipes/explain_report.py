@@ -2,11 +2,9 @@
 
 import dataclasses
 
-import keras
 import numpy as np
 import pandas as pd
 
-from fdin_tf.data.encode import encode_clips
 from fdin_tf.explain import rank_relations
 from fdin_tf.explain import symmetry
 from fdin_tf.explain.face_drawing import middle_of_motion
@@ -18,8 +16,11 @@ from fdin_tf.explain.relation_plots import plot_importance_matrix
 from fdin_tf.explain.relation_plots import plot_relations_on_face
 from recipes.explain_output import facts_of
 from recipes.explain_output import file_name
+from recipes.explain_output import second_line
+from recipes.explain_output import shows_faces
 from recipes.explain_output import synthetic_label
 from recipes.explain_output import write_results
+from recipes.explain_relevance import Relevances
 from recipes.explain_sections import ages_of
 from recipes.explain_sections import sections_of
 
@@ -40,6 +41,7 @@ class Findings:
         perturbation: Table of `perturbation_table`; None without labels.
         effects: Table of `region_effects`, or None.
         estimates: Table of `perturbation_errors`, or None.
+        relevance: `Relevances`.
     """
 
     clips: pd.DataFrame
@@ -47,6 +49,7 @@ class Findings:
     of_clips: pd.DataFrame
     groups: pd.DataFrame | None
     groupings: dict[str, pd.Series]
+    relevance: Relevances
     perturbation: pd.DataFrame | None = None
     effects: pd.DataFrame | None = None
     estimates: pd.DataFrame | None = None
@@ -62,6 +65,7 @@ def write_explanation(found, model, encoded, config):
     label = synthetic_label(model, encoded)
     frames = example_faces(found, encoded, model, config)
     figures = draw(found, sizes, frames, label, ages_of(config))
+    figures |= found.relevance.figures
     tables = {
         "importance": found.importance.reset_index(),
         **{
@@ -72,6 +76,7 @@ def write_explanation(found, model, encoded, config):
         "perturbation": found.perturbation,
         "region_effects": found.effects,
         "estimates": found.estimates,
+        **found.relevance.tables,
     }  # fmt: skip
     tables = {name: of for name, of in tables.items() if of is not None}
     facts = {
@@ -82,7 +87,7 @@ def write_explanation(found, model, encoded, config):
     sections = sections_of(found, model, encoded, tables, figures, sizes)
     return write_results(
         model, encoded, config, facts, tables, figures, sections,
-        _numbers(found),
+        {**_numbers(found), **found.relevance.numbers}, found.relevance.videos,
     )  # fmt: skip
 
 
@@ -92,7 +97,7 @@ def example_faces(found, encoded, model, config):
     That of the clip whose importance is closest to the mean; an empty dict
     where faces are not to be shown.
     """
-    if not (config.show_faces or config.data is None):
+    if not shows_faces(config):
         return {}
     typical = {_ALL: _typical(found.importance)}
     for name, groups in found.groupings.items():
@@ -101,19 +106,12 @@ def example_faces(found, encoded, model, config):
             typical[name, group] = _typical(of)
     typical |= {clip_id: clip_id for clip_id in found.of_clips.index}
     shown = encoded.clips[encoded.clips.clip_id.isin(typical.values())]
-    pixels = keras.Input((model.face.size, model.face.size, 3))
-    aligned = encode_clips(
-        shown,
-        keras.Model(pixels, keras.layers.Identity()(pixels), name="aligned"),
-        config.cache_dir,
-        model.face,
-        config.landmarks_dir,
-    )
-    faces = {}
-    for clip_id in shown.clip_id:
-        faces[clip_id] = middle_of_motion(aligned.load(clip_id)).astype("uint8")
-        # Pictures of people are not kept.
-        aligned.cache.path(aligned.keys[clip_id]).unlink()
+    faces = {
+        clip_id: middle_of_motion(frames)
+        for clip_id, frames in model.aligned_faces(
+            shown, config.cache_dir, config.landmarks_dir
+        )
+    }
     return {name: faces[clip_id] for name, clip_id in typical.items()}
 
 
@@ -123,7 +121,7 @@ def draw(found, sizes, frames, label, whose):
     for n in sizes:
         figures[f"relations_{n}"] = plot_relations_on_face(
             found.importance, frames.get(_ALL), n,
-            title=f"All clips{_second_line(label)}",
+            title=f"All clips{second_line(label)}",
         )  # fmt: skip
     figures["matrix"] = plot_importance_matrix(
         found.importance, f"Importance of all pairs{label}"
@@ -134,25 +132,25 @@ def draw(found, sizes, frames, label, whose):
         faces = {key[1]: frame for key, frame in frames.items()
                  if key[0] == name}  # fmt: skip
         figures[f"groups_{name}"] = plot_group_relations(
-            faces or None, tables, title=f"By {name}{_second_line(label)}"
+            faces or None, tables, title=f"By {name}{second_line(label)}"
         )
         figures[f"groups_{name}_intervals"] = plot_group_intervals(
-            tables[0], title=f"By {name}, 95 % intervals{_second_line(label)}"
+            tables[0], title=f"By {name}, 95 % intervals{second_line(label)}"
         )
     if found.perturbation is not None:
         figures["perturbation"] = plot_perturbation(
             found.perturbation,
-            f"Dynamics of regions replaced: {whose}{_second_line(label)}",
+            f"Dynamics of regions replaced: {whose}{second_line(label)}",
         )
         figures["region_effects"] = plot_region_effects(
             found.effects, frames.get(_ALL),
-            f"One region replaced: {whose}{_second_line(label)}",
+            f"One region replaced: {whose}{second_line(label)}",
         )  # fmt: skip
     for clip_id in found.of_clips.index:
         for n in sizes:
             figures[f"clip_{file_name(clip_id)}_{n}"] = plot_relations_on_face(
                 found.of_clips.loc[[clip_id]], frames.get(clip_id), n,
-                title=f"{clip_id}{_second_line(label)}",
+                title=f"{clip_id}{second_line(label)}",
             )  # fmt: skip
     return figures
 
@@ -173,7 +171,3 @@ def _typical(importance):
     """Id of the clip closest to the mean."""
     away = (importance - importance.mean()).abs().sum(axis=1)
     return away.index[int(np.argmin(away))]
-
-
-def _second_line(label):
-    return label.replace(" (", "\n(", 1)

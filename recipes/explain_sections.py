@@ -65,6 +65,7 @@ def sections_of(found, model, encoded, tables, figures, sizes):
             )
         )  # fmt: skip
     sections.append(_perturbation_section(found, figures))
+    sections.append(found.relevance.section)
     if len(found.of_clips):
         sections.append(
             Section(

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from fdin_tf.data.cache import read_json
+from fdin_tf.data.encode import encode_clips
 from fdin_tf.faces import FaceConfig
 from fdin_tf.faces import FaceWarp
 from fdin_tf.serving.export import CARD
@@ -22,6 +24,7 @@ class Exported:
     Attributes:
         path: Folder of the version.
         card: What the model is and how well it did.
+        joined: The whole Keras model, on aligned or warped faces.
         network: Keras model on features, such as FDIN, or on warped faces,
             such as SIAM.
         encoder: Fixed part of the frame encoder, a Keras model: the part
@@ -33,6 +36,7 @@ class Exported:
 
     path: Path
     card: dict[str, Any]
+    joined: keras.Model
     network: keras.Model
     encoder: keras.Model | None
     fitted: keras.Model | None
@@ -44,6 +48,32 @@ class Exported:
         """Whether the model was trained on drawn faces."""
         databases = self.card["trained_on"]["databases"]
         return any(name.startswith("Synthetic") for name in databases)
+
+    def aligned_faces(self, clips, cache_dir=None, landmarks_dir=None):
+        """Aligned faces of clips, which the cache does not keep.
+
+        Args:
+            clips: Clip table of usable clips.
+            cache_dir: Folder of face tracks; None for the user's.
+            landmarks_dir: Folder of landmark files, or None.
+
+        Yields:
+            Pairs of a clip id and its frames, `(t, size, size, 3)` uint8.
+        """
+        pixels = keras.Input((self.face.size, self.face.size, 3))
+        as_they_are = keras.layers.Identity()(pixels)
+        aligned = encode_clips(
+            clips,
+            keras.Model(pixels, as_they_are, name="aligned"),
+            cache_dir,
+            self.face,
+            landmarks_dir,
+        )
+        for clip_id in aligned.clips.clip_id:
+            frames = aligned.load(clip_id).astype(np.uint8)
+            # Pictures of people are not kept.
+            aligned.cache.path(aligned.keys[clip_id]).unlink()
+            yield clip_id, frames
 
 
 def load_exported(folder):
@@ -78,7 +108,7 @@ def load_exported(folder):
     )
     if "warp" in card:
         warp = FaceWarp.from_dict(card["warp"])
-        return Exported(path, card, joined, None, None, face, warp)
+        return Exported(path, card, joined, joined, None, None, face, warp)
     encoders = [x for x in joined.layers if isinstance(x, FrameEncoder)]
     networks = [x for x in joined.layers if isinstance(x, keras.Model)]
     if len(encoders) != 1 or len(networks) != 1:
@@ -88,7 +118,7 @@ def load_exported(folder):
             f"{[layer.name for layer in joined.layers]}"
         )
     encoder, fitted = _parts(encoders[0].encoder)
-    return Exported(path, card, networks[0], encoder, fitted, face)
+    return Exported(path, card, joined, networks[0], encoder, fitted, face)
 
 
 def _parts(encoder):

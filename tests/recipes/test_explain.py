@@ -1,6 +1,5 @@
 """recipes.explain: from an exported model to one report that opens offline."""
 
-import dataclasses
 import json
 import shutil
 
@@ -14,15 +13,9 @@ import tensorflow as tf
 import tyro
 
 from fdin_tf import build_fdin
-from fdin_tf.data.cache import read_json
-from fdin_tf.data.encode import encode_clips
 from fdin_tf.explain import rank_relations
-from fdin_tf.faces import FaceConfig
 from fdin_tf.models import build_contrast_encoder
-from fdin_tf.models import chain_encoders
-from fdin_tf.models import fit_pca
 from fdin_tf.regions import REGIONS
-from fdin_tf.serving import export_model
 from fdin_tf.serving import join_encoder
 from fdin_tf.serving.export import CARD
 from fdin_tf.serving.export import KERAS_MODEL
@@ -30,31 +23,15 @@ from recipes.cli import run_recipe
 from recipes.explain import Config
 from recipes.explain import run
 from recipes.exported import load_exported
-from recipes.predict import DEMO_MODEL
+from tests.recipes.fdin_export import export_fdin
 
 CLIP = "001_deliberate_smile_1"
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory, tiny_clips, cache_dir):
-    """A small FDIN behind fitted components, exported with a whole card."""
-    keras.utils.set_random_seed(0)
-    contrast = build_contrast_encoder()
-    encoded = encode_clips(tiny_clips, contrast, cache_dir)
-    pca = fit_pca(encoded.load(CLIP), components=3)
-    network = build_fdin(
-        "age", dense_units=8, lstm_units=(8,), relation_units=(8,),
-        head_units=(8,), feature_shape=(3, 3, 3),
-    )  # fmt: skip
-    card = read_json(DEMO_MODEL / "1" / CARD)
-    card |= {
-        "name": "small_age",
-        "face": dataclasses.asdict(FaceConfig()),
-        "facts": card["facts"] | {"data_fingerprint": encoded.fingerprint()},
-    }
     folder = tmp_path_factory.mktemp("models") / "small_age"
-    export_model(network, chain_encoders(contrast, pca), folder, card)
-    return folder
+    return export_fdin(folder, tiny_clips, cache_dir)
 
 
 @pytest.fixture
@@ -183,6 +160,12 @@ def test_of_one_group_without_labels_and_without_faces(
     assert set(importance.clip_id) <= set(female)
     assert not (explain.folder / "perturbation.csv").exists()
     assert not (explain.folder / "relations_3.csv").exists()
+    # Relevance of motions has no outlines of faces, that of pixels has.
+    assert list(explain.folder.glob("clip_*_relevance_regions.png"))
+    for name in ("*_relevance_pixels.png", "*.webm"):
+        assert not list(explain.folder.glob(name))
+    assert "Relevance of pixels is not shown" in page
+    assert "<video" not in page
     # Nobody's face: a picture of lines has no image in it.
     assert "<image" not in (explain.folder / "relations_2.svg").read_text()
 

@@ -73,7 +73,8 @@ def test_one_command_gives_report_tables_pictures_and_a_run(
     }
     assert set(tables) == {
         "apex_to_neutral", "clips", "first_layer", "frames", "maps", "phases",
-        "places",
+        "places", "relevance_frames", "relevance_means", "relevance_parts",
+        "relevance_sinks",
     }  # fmt: skip
 
     # One clip, by hand from what the exported file answers.
@@ -121,7 +122,9 @@ def test_one_command_gives_report_tables_pictures_and_a_run(
     assert pictures == {path.stem for path in folder.glob("*.png")}
     assert pictures == {
         "attention", "attention_age", "attention_gender", "first_layer",
-        f"clip_{CLIP}_attention", f"clip_{CLIP}_frames",
+        f"clip_{CLIP}_attention", f"clip_{CLIP}_frames", "relevance",
+        f"clip_{CLIP}_relevance_cells", f"clip_{CLIP}_relevance_frames",
+        f"clip_{CLIP}_relevance_pixels",
     }  # fmt: skip
     assert cv2.imread(str(folder / "attention_age.png")).std() > 20
 
@@ -174,17 +177,21 @@ def test_nobody_is_shown_unless_asked_for(
     assert set(pd.read_csv(hidden / "clips.csv").clip_id) == set(female)
     page = (hidden / "report.html").read_text(encoding="utf-8")
     assert '<th scope="row">faces shown</th><td>no</td>' in page
-    strips = [path.name for path in hidden.glob("clip_*_frames.svg")]
-    assert len(strips) == 1
-    for name in [*strips, "attention.svg"]:
+    strip = f"clip_{female.iloc[0]}_frames.svg"
+    for name in [strip, "attention.svg"]:
         # Maps are images in both; faces are further ones.
         counts = [
             (folder / name).read_text().count("<image")
             for folder in (hidden, shown)
         ]
         assert counts[0] < counts[1]
-    for name in strips:
-        assert "<image" not in (hidden / name).read_text()
+    assert "<image" not in (hidden / strip).read_text()
+    # Relevance of pixels shows outlines of faces; its mean over four people
+    # is little better.
+    for name in ("relevance.png", "*_relevance_pixels.png", "*.webm"):
+        assert not list(hidden.glob(name))
+        assert len(list(shown.glob(name))) == 1
+    assert "Relevance of pixels is not shown" in page
 
 
 @pytest.mark.parametrize("module", ["spatial_attention", "temporal_attention"])
@@ -193,6 +200,9 @@ def test_what_a_network_has_not_is_left_out(explain, cropped, tmp_path, module):
     model = export_siam(tmp_path / "part", cropped, **{module: off})
     explain("--clips", CLIP, "--group-by", "gender", model=model)
     names = {path.stem for path in explain.folder.glob("*.csv")}
+    of_relevance = {name for name in names if name.startswith("relevance")}
+    assert len(of_relevance) == 4
+    names -= of_relevance
     of_places, of_frames = (
         {"maps", "places", "first_layer"},
         {"frames", "phases", "apex_to_neutral"},
@@ -201,7 +211,9 @@ def test_what_a_network_has_not_is_left_out(explain, cropped, tmp_path, module):
     assert names == {"clips"} | (of_places if is_spatial else of_frames)
     pictures = {path.stem for path in explain.folder.glob("*.png")}
     assert ("first_layer" in pictures) == is_spatial
-    assert any(name.endswith("_frames") for name in pictures) != is_spatial
+    assert (f"clip_{CLIP}_frames" in pictures) != is_spatial
+    parts = pd.read_csv(explain.folder / "relevance_parts.csv")
+    assert ("with_attention" in parts) != is_spatial
 
 
 def test_the_parts_of_an_exported_model_answer_as_the_whole(model, cropped):
