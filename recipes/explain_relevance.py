@@ -95,6 +95,7 @@ def relevance_of_relations(
         data,
         clip_ids,
         composite=rules_behind_encoder(config, model),
+        batch_size=16,
     )
     looked_at = {c: found[c] for c in clips.clip_id}
     by_region = region_table(looked_at, clips, importance, effects)
