@@ -162,4 +162,4 @@ def _numbers(tables, focus, config):
         numbers[f"aopc_{row.explanation}"] = row.aopc
     if "expression_pairs" in tables:
         numbers["happier_share"] = tables["expression_pairs"].happier.mean()
-    return numbers
+    return {name: float(number) for name, number in numbers.items()}

@@ -19,7 +19,9 @@ from fdin_tf.explain import rank_parts
 from fdin_tf.explain.lrp import Propagator
 from fdin_tf.statistics import clustered_mean
 from fdin_tf.statistics import paired_test
+from recipes.attribute_measures import NUM_TESTED
 from recipes.attribute_measures import explain_images
+from recipes.attribute_measures import highest
 from recipes.attribute_tables import NETWORK
 from recipes.attribute_tables import led_by
 
@@ -57,11 +59,14 @@ def faces_with_all_parts(study, rows):
 
 
 def occlusion_tables(study, rows, focus, composite):
-    """Every network's scores before and after occlusion.
+    """Every network's scores of highly rated faces, before and after occlusion.
+
+    (A low score has nowhere to fall: what is covered tells it no more.)
 
     Args:
         study: `AttributeStudy`, with landmarks.
-        rows: Numbers of its images.
+        rows: Numbers of its images, of which every attribute's highest rated
+            are covered.
         focus: The attribute for whose networks there is relevance, too.
         composite: Name of the composite of relevance.
 
@@ -69,26 +74,33 @@ def occlusion_tables(study, rows, focus, composite):
         Two DataFrames of `rank_parts`: with `NETWORK` in front, of every
         network; with `attribute` in front, of the mean score of its networks.
     """
-    subjects = study.images.subject.to_numpy()[rows]
     of_networks, of_attributes = [], {}
     for key, model in study.networks.items():
+        chosen = highly_rated(study, key[0], rows)
         table = occlusion_test(
             make_predict(model),
-            study.pixels[rows],
-            study.landmarks[rows],
+            study.pixels[chosen],
+            study.landmarks[chosen],
             explain=make_explain(model, composite) if key[0] == focus else None,
         )
-        ranking = rank_parts(table, subjects)
+        ranking = rank_parts(table, study.images.subject.iloc[chosen])
         of_networks.append(led_by(ranking, dict(zip(NETWORK, key))))
         of_attributes.setdefault(key[0], []).append(table)
     means = []
     for attribute, tables in of_attributes.items():
         mean = pd.concat(tables).groupby(["image", "part"], sort=False).mean()
+        chosen = highly_rated(study, attribute, rows)
+        subjects = study.images.subject.iloc[chosen]
         ranking = rank_parts(mean.reset_index(), subjects)
         means.append(led_by(ranking, {"attribute": attribute}))
     return tuple(
         pd.concat(tables, ignore_index=True) for tables in (of_networks, means)
     )
+
+
+def highly_rated(study, attribute, rows):
+    """Those of `rows` with the highest ratings, the highest first."""
+    return rows[highest(study.images[attribute].iloc[rows], NUM_TESTED)]
 
 
 def make_explain(model, composite):

@@ -22,7 +22,7 @@ from fdin_tf.models.levi_hassner import MEAN_LAYER
 from recipes.attribute_tables import NETWORK
 
 NUM_MEASURED = 32  # images of the test half, evenly spread over it
-NUM_FLIPPED = 16  # of these, the highest rated
+NUM_TESTED = 16  # of these, the highest rated, that pixels are changed of
 NUM_FLIPS = 20
 NUM_STEPS = 10  # of integrated gradients
 FLIPS_PER_SIDE = 12  # patches that an image is flipped by
@@ -72,7 +72,7 @@ def measure(study, focus, composite):
     """
     rows = spread(len(study.images), NUM_MEASURED)
     pixels, subjects = study.pixels[rows], study.images.subject.iloc[rows]
-    top = highest(study.images[focus].iloc[rows], NUM_FLIPPED)
+    top = highest(study.images[focus].iloc[rows], NUM_TESTED)
     parts = parts_of_faces(study, rows)
     inside, by_part, conservation, means, curves = [], [], [], {}, {}
     for key, model in all_networks(study).items():

@@ -14,6 +14,7 @@ from fdin_tf.models.levi_hassner import AGE_GROUPS
 from fdin_tf.training.attribute_networks import RETRAINED
 from recipes.attribute_faces import EXPRESSIONS
 from recipes.attribute_faces import covered_face
+from recipes.attribute_faces import highly_rated
 from recipes.attribute_faces import pairs_to_show
 from recipes.attribute_measures import available_methods
 from recipes.attribute_measures import explain_images
@@ -108,8 +109,7 @@ def draw_means(study, measured):
 
 def draw_occlusion(study, attribute, rows, config):
     """The highest rated face, parts of it covered (Figure 7)."""
-    (best,) = highest(study.images[attribute].iloc[rows], 1)
-    row = rows[best]
+    row = highly_rated(study, attribute, rows)[0]
     images, explained = covered_face(
         networks_of(study, attribute),
         study.pixels[row],

@@ -37,10 +37,11 @@ _PARTS = (
 )
 _OCCLUSION = (
     "Parts of the face are covered in the colour of the skin around them "
-    "(section 3.7). The drop is the mean of the score before less the score "
-    "after; errors and tests are clustered by subject, and the tests are not "
-    "adjusted for their number. A covered face is none that the network has "
-    "learnt from."
+    "(section 3.7), of the {images} highest rated of the images that were "
+    "measured: a low score has nowhere to fall. The drop is the mean of the "
+    "score before less the score after; errors and tests are clustered by "
+    "subject, and the tests are not adjusted for their number. A covered face "
+    "is unlike any that the network has learnt from."
 )
 _FLIPPING = (
     "Patches of the image are blurred, the most relevant first, and the score "
@@ -101,10 +102,8 @@ def _base_section(study, whose, figures, config):
         return None
     return Section(
         "What the base networks look at",
-        _paragraphs(
-            _HEATMAP.format(composite=config.composite),
-            _DRAWN if study.is_synthetic else "",
-        ),
+        _HEATMAP.format(composite=config.composite)
+        + (f"\n\n{_DRAWN}" if study.is_synthetic else ""),
         figures={
             f"Figure 2: {whose} and heatmaps of the networks for age group and "
             "for gender, on one scale per face; on the left the most probable "
@@ -131,10 +130,10 @@ def _rating_section(study, measured, whose, figures, config):
         }  # fmt: skip
     return Section(
         "What the ratings rest on",
-        _paragraphs(
-            _HEATMAP.format(composite=config.composite),
-            _DRAWN if study.is_synthetic else "" if shown else _HIDDEN,
-        ),
+        # Where single faces are shown, the section before has said it.
+        ""
+        if shown
+        else f"{_HEATMAP.format(composite=config.composite)}\n\n{_HIDDEN}",
         figures=shown | mean,
     )
 
@@ -167,7 +166,7 @@ def _place_section(measured, tables, config):
             "Share of positive relevance by part of the face (%, by network in "
             "relevance_parts_networks.csv)"
         ] = parts_by_attribute(tables["relevance_parts"])
-    return Section("Where the relevance is", _paragraphs(*words), shown)
+    return Section("Where the relevance is", "\n\n".join(words), shown)
 
 
 def inside_by_attribute(inside):
@@ -218,7 +217,12 @@ def _occlusion_section(whose, focus, tables, figures):
             f"the networks of {focus}, in brackets the change.":
                 figures["occlusion"]
         }  # fmt: skip
-    return Section("Parts of the face covered", _OCCLUSION, shown, pictured)
+    return Section(
+        "Parts of the face covered",
+        _OCCLUSION.format(images=others.images.max()),
+        shown,
+        pictured,
+    )
 
 
 def _flipping_section(measured, focus, tables, figures):
@@ -230,7 +234,7 @@ def _flipping_section(measured, focus, tables, figures):
             "pixel_flipping_networks.csv)": tables["pixel_flipping"]
         },
         {
-            "Score over the number of replaced patches, for some explanations "
+            "Score over the number of blurred patches, for some explanations "
             "and a random order.": figures["pixel_flipping"]
         },
     )
@@ -281,7 +285,7 @@ def _wide(texts, index):
 
 
 def _percent(table):
-    shares = table.select_dtypes("number").columns
+    shares = table.select_dtypes("floating").columns
     return table.assign(**{name: 100 * table[name] for name in shares})
 
 
@@ -293,7 +297,3 @@ def _in_words(table):
     if "part" in table:
         words["part"] = table.part.str.replace("_", " ")
     return table.assign(**words)
-
-
-def _paragraphs(*texts):
-    return "\n\n".join(text for text in texts if text)

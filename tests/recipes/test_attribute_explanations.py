@@ -30,7 +30,7 @@ from recipes import attribute_tables
 
 SIZE = 64
 COVER = SIZE // 6  # side of the patches of occlusion maps
-CONFIG = PhotographsConfig(num_images=12, size=SIZE, seed=3)
+CONFIG = PhotographsConfig(num_images=10, size=SIZE, seed=3)
 # Places that networks read, on the grid of the patches: rows, columns.
 PLACES = {
     "happiness": (slice(4 * COVER, 6 * COVER), slice(2 * COVER, 4 * COVER)),
@@ -91,6 +91,14 @@ def rating(attribute, bias):
 def base(target, units, rng):
     kernel = rng.normal(size=(SIZE * SIZE * 3, units)) / 1e5
     return network(target, kernel, activation="softmax")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_flips():
+    """Fewer patches to flip: what is read is small here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(attribute_measures, "NUM_FLIPS", 8)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -300,7 +308,7 @@ def test_occlusion_drops_equal_scores_of_covered_faces(study, explained):
         # Distances of OpenCV, which the colour is chosen by, are rounded
         # otherwise from call to call.
         assert row.drop == pytest.approx((before - after).mean(), abs=1e-4)
-        assert row.images == len(study.pixels)
+        assert row.images == len(study.pixels) <= attribute_measures.NUM_TESTED
         assert row.clusters == study.images.subject.nunique()
     first = table[table["rank"] == 1].set_index(["attribute", "base"]).part
     assert (first["happiness"] == "mouth").all()
@@ -313,6 +321,14 @@ def test_occlusion_drops_equal_scores_of_covered_faces(study, explained):
     assert one(means, attribute="happiness", part="mouth").drop == (
         pytest.approx(mouth.drop)  # a bias changes no difference
     )
+
+
+def test_the_highest_rated_faces_are_covered(study, monkeypatch):
+    monkeypatch.setattr(attribute_faces, "NUM_TESTED", 3)
+    rows = np.arange(1, 10, 2)
+    ratings = study.images.happiness[rows]
+    chosen = attribute_faces.highly_rated(study, "happiness", rows)
+    assert chosen.tolist() == ratings.nlargest(3).index.tolist()
 
 
 def test_flipping_what_is_read_beats_chance(study, explained):
