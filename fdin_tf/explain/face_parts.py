@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+from scipy.ndimage import distance_transform_edt
 
 from fdin_tf.faces.landmarks import check_landmarks
 from fdin_tf.faces.landmarks import eyes_of
@@ -145,9 +146,8 @@ def distance_to(mask):
     """
     if not mask.any():
         return np.full(mask.shape, np.inf)
-    return cv2.distanceTransform(
-        (~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
-    )
+    # Exact, and the same at every call, as OpenCV's is not.
+    return distance_transform_edt(~mask)
 
 
 def _frame_of(landmarks):
