@@ -81,8 +81,13 @@ def total(level):
     return np.sum(np.reshape(level, (len(level), -1)), axis=1)
 
 
-@pytest.mark.parametrize("composite", ["epsilon_plus", "alpha_beta"])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    ("name", "composite"),
+    [
+        *((name, "epsilon_plus") for name in MODELS),
+        *((name, "alpha_beta") for name in ("features", "joined", "SIAM")),
+    ],
+)
 def test_every_level_and_its_sinks_sum_to_the_score(name, composite):
     model = MODELS[name]()
     found = ClipPropagator(model, composite=composite)(clips_of(model))

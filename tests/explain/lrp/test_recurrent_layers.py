@@ -325,7 +325,8 @@ def test_works_in_a_function_of_unknown_length():
                 "sequence": tf.TensorSpec((None, 2, None, 3), "float64"),
                 "mask": tf.TensorSpec((None, None), "bool"),
             }
-        ]
+        ],
+        autograph=False,
     )
     def explain(clips):
         return relevance(model, clips, composite="epsilon").inputs["sequence"]
