@@ -95,7 +95,7 @@ def get_composite(composite):
     Example:
 
     >>> get_composite("epsilon").dense
-    Epsilon(epsilon=1e-06, bias=True)
+    Epsilon(epsilon=1e-09, bias=True)
     """
     if isinstance(composite, Composite):
         return composite

@@ -190,6 +190,7 @@ class Propagator:
         # One function for batches of every size and clips of every length.
         self._compiled = tf.function(
             self._propagate,
+            autograph=False,
             input_signature=[
                 keras.tree.map_structure(
                     lambda slot: tf.TensorSpec(

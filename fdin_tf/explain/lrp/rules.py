@@ -15,9 +15,6 @@ import dataclasses
 
 import tensorflow as tf
 
-# Sums below count as no contribution: their quotients leave float32.
-_NOTHING = 1e-25
-
 
 def stabilized(z, epsilon):
     """`z + epsilon sign(z)`, with `sign(0) = +1`: never 0.
@@ -34,12 +31,12 @@ def stabilized(z, epsilon):
     >>> stabilized(tf.constant([2.0, 0.0, -2.0]), 0.5).numpy().tolist()
     [2.5, 0.5, -2.5]
     """
-    epsilon = tf.cast(epsilon, z.dtype)
-    return z + tf.where(z >= 0, epsilon, -epsilon)
+    return tf.where(z >= 0, z + epsilon, z - epsilon)
 
 
 def per_example(values):
     """Sums over all axes but the first."""
+    values = tf.convert_to_tensor(values)
     return tf.reduce_sum(values, axis=list(range(1, values.shape.rank)))
 
 
@@ -57,7 +54,7 @@ class Epsilon:
             and the inputs take all.
     """
 
-    epsilon: float = 1e-6
+    epsilon: float = 1e-9
     bias: bool = True
 
     def __post_init__(self):
@@ -82,7 +79,7 @@ class Epsilon:
         s = relevance / divisor
         return x * transpose(s), {
             "bias": per_example(bias * s),
-            "stabilizer": per_example((divisor - z) * s),
+            "stabilizer": _dot(divisor - z, s),
         }
 
 
@@ -124,19 +121,13 @@ class AlphaBeta:
         """As `Epsilon`."""
 
         def coefficients(positive, negative):
-            has_positive = positive > _NOTHING
             if self.beta == 0:
-                return _divide(relevance, positive, has_positive), None
-            has_negative = negative < -_NOTHING
-            of_positive = tf.where(
-                has_negative, self.alpha * relevance, relevance
-            )
-            of_negative = tf.where(
-                has_positive, self.beta * relevance, relevance
-            )
+                return tf.math.divide_no_nan(relevance, positive), None
+            alpha = tf.where(negative < 0, _as(self.alpha, x), _as(1, x))
+            beta = tf.where(positive > 0, _as(self.beta, x), _as(1, x))
             return (
-                _divide(of_positive, positive, has_positive),
-                _divide(of_negative, negative, has_negative),
+                tf.math.divide_no_nan(alpha * relevance, positive),
+                tf.math.divide_no_nan(beta * relevance, negative),
             )
 
         return _by_sign(
@@ -175,7 +166,7 @@ class Gamma:
     """
 
     gamma: float = 0.25
-    epsilon: float = 1e-6
+    epsilon: float = 1e-9
     bias: bool = True
 
     def __post_init__(self):
@@ -252,7 +243,7 @@ class ZBox:
 
     low: float = 0.0
     high: float = 255.0
-    epsilon: float = 1e-6
+    epsilon: float = 1e-9
 
     def __post_init__(self):
         _check_positive("epsilon", self.epsilon)
@@ -269,8 +260,8 @@ class ZBox:
         z = 0.0
         for factor, sign, kernel in (
             (x, 1, affine.kernel),
-            (low, -1, tf.nn.relu(affine.kernel)),
-            (high, -1, -tf.nn.relu(-affine.kernel)),
+            (low, -1, tf.maximum(affine.kernel, 0)),
+            (high, -1, tf.minimum(affine.kernel, 0)),
         ):
             factor = sign * tf.broadcast_to(
                 tf.cast(factor, x.dtype), tf.shape(x)
@@ -289,9 +280,9 @@ def _by_sign(affine, x, relevance, coefficients, bias, with_negative=True):
 
     Without negative contributions their sum, and b, are None.
     """
-    up, down = tf.nn.relu(affine.kernel), -tf.nn.relu(-affine.kernel)
+    up, down = tf.maximum(affine.kernel, 0), tf.minimum(affine.kernel, 0)
     bias = tf.cast(affine.bias if bias else 0.0, x.dtype)
-    bias_up, bias_down = tf.nn.relu(bias), -tf.nn.relu(-bias)
+    bias_up, bias_down = tf.maximum(bias, 0), tf.minimum(bias, 0)
 
     def shared(parts):
         """Of each part of x: itself, kernels to z^+ and to z^-."""
@@ -306,21 +297,23 @@ def _by_sign(affine, x, relevance, coefficients, bias, with_negative=True):
                 negative += product
             pulls.append((part, pull_positive, pull_negative))
         a, b = coefficients(positive, negative)
-        shares, of_bias, kept = 0.0, a * bias_up, a * positive
+        shares, of_bias = 0.0, _times(a, bias_up)
+        lost = per_example(relevance) - _dot(a, positive)
         if with_negative:
-            of_bias, kept = of_bias + b * bias_down, kept + b * negative
+            of_bias += _times(b, bias_down)
+            lost -= _dot(b, negative)
         for part, pull_positive, pull_negative in pulls:
             pulled = pull_positive(a)
             if with_negative:
                 pulled += pull_negative(b)
             shares += part * pulled
-        return shares, per_example(of_bias), per_example(relevance - kept)
+        return shares, of_bias, lost
 
     # Behind a ReLU no input is negative, and half of the products is enough.
     shares, of_bias, lost = tf.cond(
         tf.reduce_any(x < 0),
         lambda: shared(
-            [(tf.nn.relu(x), up, down), (-tf.nn.relu(-x), down, up)]
+            [(tf.maximum(x, 0), up, down), (tf.minimum(x, 0), down, up)]
         ),
         lambda: shared([(x, up, down)]),
     )
@@ -330,15 +323,28 @@ def _by_sign(affine, x, relevance, coefficients, bias, with_negative=True):
 def _regardless(affine, x, kernel, relevance):
     """In proportion to the kernel given, whatever the inputs."""
     z, transpose = affine.pull(tf.ones_like(x), kernel)
-    has_inputs = z > _NOTHING
-    shares = transpose(_divide(relevance, z, has_inputs))
-    lost = tf.where(has_inputs, tf.zeros_like(relevance), relevance)
+    lost = tf.where(z > 0, tf.zeros_like(relevance), relevance)
+    shares = transpose(tf.math.divide_no_nan(relevance, z))
     return shares, {"stabilizer": per_example(lost)}
 
 
-def _divide(numerator, divisor, where):
-    """The quotient where allowed, else 0."""
-    return tf.where(where, numerator / tf.where(where, divisor, 1.0), 0.0)
+def _dot(a, b):
+    """Sum of products over all axes but the first, without the products."""
+    size = tf.shape(a)[0]
+    a, b = tf.reshape(a, (size, 1, -1)), tf.reshape(b, (size, -1, 1))
+    return tf.reshape(tf.matmul(a, b), (size,))
+
+
+def _times(a, bias):
+    """The same for a bias, which is alike at all places."""
+    if bias.shape.rank > 1:
+        return per_example(a * bias)
+    sums = tf.reduce_sum(a, axis=list(range(1, a.shape.rank - 1)))
+    return tf.reduce_sum(sums * bias, axis=-1)
+
+
+def _as(number, like):
+    return tf.cast(number, like.dtype)
 
 
 def _check_positive(name, value):

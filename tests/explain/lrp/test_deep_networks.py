@@ -30,7 +30,6 @@ from tests.models import test_siam
 from tests.models.test_fdin import randomize
 
 DEMO = Path(__file__).parents[3] / "saved_models/demo_age/1/assets.extra"
-FINE = Epsilon(1e-9)  # what it keeps back is below the rounding of float32
 COARSE = Epsilon(1e-2)  # small sums do not blow rounding up
 
 
@@ -267,7 +266,7 @@ def test_siam_equals_the_literal_network(options):
 
 def check_conserves(model, inputs, name, tolerance=1e-4):
     """Inputs and locations have the score."""
-    composite = with_epsilon(COMPOSITES[name], FINE)
+    composite = COMPOSITES[name]
     found = relevance(model, inputs, composite=composite)
     of_inputs = [r for r in keras.tree.flatten(found.inputs) if r is not None]
     sinks = found.conservation.sinks()
@@ -360,7 +359,7 @@ def test_siam_of_fifty_frames_without_biases_conserves(options):
 def test_what_biases_take_is_the_rest():
     model = randomize(test_fdin.build_tiny())
     clips = clips_of(model, frames=20)
-    composite = with_epsilon(COMPOSITES["epsilon_plus"], FINE)
+    composite = COMPOSITES["epsilon_plus"]
     found = relevance(model, clips, composite=composite, strict=1e-3)
     sinks = found.conservation.sinks()
     assert np.all(np.abs(sinks["bias"]) > 0.1)

@@ -208,7 +208,7 @@ def test_equals_the_literal_steps(kind, rows, epsilon):
         sequences = clips["sequence"][clip].reshape(-1, 6, 3)
         stack = [literal_class(w, **literal_options) for w in weights_of(model)]
         score = result.score.numpy()[clip]
-        divisor = stabilized(score, 1e-6)
+        divisor = stabilized(score, Epsilon().epsilon)
         sinks = np.array([dense_bias[0], divisor - score]) / divisor * score
         expected = []
         for sequence, weights in zip(sequences, kernel[..., 0]):
