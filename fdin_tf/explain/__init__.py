@@ -8,6 +8,9 @@ from fdin_tf.explain.attention import predict_attention
 from fdin_tf.explain.attention import upsample
 from fdin_tf.explain.attention import weight_per_frame
 from fdin_tf.explain.attributions import attributions
+from fdin_tf.explain.clip_relevance import pair_relevance
+from fdin_tf.explain.clip_relevance import predict_relevance
+from fdin_tf.explain.clip_relevance import region_relevance
 from fdin_tf.explain.dynamics import split_at_dynamics
 from fdin_tf.explain.explained import explained
 from fdin_tf.explain.face_parts import face_parts
@@ -61,15 +64,18 @@ __all__ = [
     "occlude_parts",
     "occlusion_test",
     "of_group",
+    "pair_relevance",
     "perturb",
     "perturbation_errors",
     "perturbation_table",
     "positive_share",
     "predict_attention",
     "predict_importance",
+    "predict_relevance",
     "rank_parts",
     "rank_relations",
     "region_importance",
+    "region_relevance",
     "relation_importance",
     "relation_name",
     "relations",
