@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pandera.pandas as pa
+
+from fdin_tf.data.tables import check_table
+from fdin_tf.data.tables import read_csv_text
 
 TARGET_CLASSES = {
     "gender": ("female", "male"),
@@ -14,21 +15,24 @@ TARGET_CLASSES = {
 #: Unit of the targets that are numbers (a planted one is in its own).
 TARGET_UNITS = {"age": "years", "planted": ""}
 
-_COLUMNS = {
-    "clip_id": pa.Column(str, pa.Check.str_length(min_value=1), unique=True),
-    "path": pa.Column(str, pa.Check.str_length(min_value=1)),
-    "subject": pa.Column(str, pa.Check.str_length(min_value=1)),
-    "age": pa.Column(float, pa.Check.in_range(0, 120), nullable=True),
-    "gender": pa.Column(
-        str, pa.Check.isin(TARGET_CLASSES["gender"]), nullable=True
-    ),
-    "spontaneity": pa.Column(
-        str, pa.Check.isin(TARGET_CLASSES["spontaneity"]), nullable=True
-    ),
-    "database": pa.Column(str, pa.Check.str_length(min_value=1)),
-}
-_FOLD = {"fold": pa.Column(int, pa.Check.ge(0), required=False)}
-CLIP_SCHEMA = pa.DataFrameSchema({**_COLUMNS, **_FOLD})
+CLIP_SCHEMA = pa.DataFrameSchema(
+    {
+        "clip_id": pa.Column(
+            str, pa.Check.str_length(min_value=1), unique=True
+        ),
+        "path": pa.Column(str, pa.Check.str_length(min_value=1)),
+        "subject": pa.Column(str, pa.Check.str_length(min_value=1)),
+        "age": pa.Column(float, pa.Check.in_range(0, 120), nullable=True),
+        "gender": pa.Column(
+            str, pa.Check.isin(TARGET_CLASSES["gender"]), nullable=True
+        ),
+        "spontaneity": pa.Column(
+            str, pa.Check.isin(TARGET_CLASSES["spontaneity"]), nullable=True
+        ),
+        "database": pa.Column(str, pa.Check.str_length(min_value=1)),
+        "fold": pa.Column(int, pa.Check.ge(0), required=False),
+    }
+)
 
 _EXPECTED = {
     "clip_id": "a clip id that no other row has",
@@ -62,23 +66,7 @@ def read_clip_table(path):
             message names the file, the line and the column.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"Expected a CSV file with the clip table. Received: path={path}"
-        )
-    try:
-        table = pd.read_csv(
-            path,
-            dtype=str,
-            skipinitialspace=True,
-            skip_blank_lines=False,  # so that lines count as in the file
-            keep_default_na=False,  # a subject may be called "NA"
-            na_values=[""],
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError) as e:
-        raise ValueError(f"{path} cannot be read as a CSV table: {e}") from e
-    is_filled = table.notna().any(axis=1).to_numpy().nonzero()[0]
-    table = table[: is_filled[-1] + 1 if len(is_filled) else 0]
+    table = read_csv_text(path, "the clip table")
     table = check_clips(table, source=str(path), first_line=2)
     table["path"] = [
         str((path.parent / video).resolve()) for video in table["path"]
@@ -105,39 +93,16 @@ def check_clips(table, source="the clip table", first_line=None):
 
     Example:
 
+    >>> import pandas as pd
     >>> check_clips(pd.DataFrame({
     ...     "clip_id": ["a"], "path": ["a.mp4"], "subject": ["1"],
     ...     "age": ["31"], "gender": ["female"], "spontaneity": ["posed"],
     ...     "database": ["mine"]})).age.item()
     31.0
     """
-    missing = [name for name in _COLUMNS if name not in table]
-    if missing:
-        raise ValueError(
-            f"{source}: expected the columns {', '.join(_COLUMNS)}. Missing: "
-            f"{', '.join(missing)}. Received: columns={list(table)}"
-        )
-    if table.empty:
-        raise ValueError(f"{source}: expected at least one clip, found none.")
-    table = table.reset_index(drop=True).copy()
-    for name in [*_COLUMNS, *_FOLD]:
-        if name not in table:
-            continue
-        if name in ("age", "fold"):
-            table[name] = _as_numbers(table[name], name, source, first_line)
-        else:
-            table[name] = _as_text(table[name])
-    try:
-        return CLIP_SCHEMA.validate(table, lazy=True)
-    except pa.errors.SchemaErrors as error:
-        cases = error.failure_cases
-        cases = cases[cases["index"].notna()]
-        if cases.empty:  # not a cell: the table as a whole does not fit
-            raise ValueError(f"{source}: {error}") from error
-        # The later of two equal clip ids is the one to mend.
-        bad = cases.groupby("column", sort=False).last().reset_index()
-        bad = bad.sort_values("index", kind="stable").iloc[0]
-        _refuse(bad["column"], bad["index"], table, source, first_line)
+    return check_table(
+        table, CLIP_SCHEMA, _EXPECTED, source, first_line, of="clip"
+    )
 
 
 def select_clips(clips, database=None, spontaneity=None):
@@ -157,6 +122,7 @@ def select_clips(clips, database=None, spontaneity=None):
 
     Example:
 
+    >>> import pandas as pd
     >>> clips = pd.DataFrame({"clip_id": ["a", "b"], "database": ["x", "y"]})
     >>> select_clips(clips, database="y").clip_id.tolist()
     ['b']
@@ -194,40 +160,3 @@ def require_target(clips, target, source="the clip table"):
             f"{source}: expected clips of both classes of `{target}`. "
             f"Received: only {clips[target].iloc[0]!r}"
         )
-
-
-def _as_text(column):
-    text = column.astype("string").str.strip()
-    return text.mask(text == "").astype(object).where(text.notna(), None)
-
-
-def _as_numbers(column, name, source, first_line):
-    numbers = pd.to_numeric(column, errors="coerce")
-    text = _as_text(column)
-    bad = (numbers.isna() & text.notna()).to_numpy().nonzero()[0]
-    if len(bad):
-        _refuse(name, bad[0], {name: text}, source, first_line)
-    if name == "age":
-        return numbers.astype(float)
-    bad = (numbers.isna() | (numbers % 1 != 0)).to_numpy().nonzero()[0]
-    if len(bad):
-        _refuse(name, bad[0], {name: text}, source, first_line)
-    return numbers.astype(int)
-
-
-def _refuse(column, row, table, source, first_line):
-    """Raises the error about one cell."""
-    row = int(row)
-    place = f"row {row}" if first_line is None else f"line {row + first_line}"
-    value = table[column][row]
-    value = value.item() if isinstance(value, np.generic) else value
-    also = ""
-    if column == "clip_id" and value is not None:
-        first = int((table[column] == value).to_numpy().argmax())
-        if first != row:
-            other = first if first_line is None else first + first_line
-            also = f" (first in {place.split()[0]} {other})"
-    raise ValueError(
-        f"{source}, {place}, column `{column}`: expected "
-        f"{_EXPECTED[column]}. Received: {value!r}{also}"
-    )

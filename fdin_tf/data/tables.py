@@ -42,19 +42,20 @@ def read_csv_text(path, what):
     return table[: is_filled[-1] + 1 if len(is_filled) else 0]
 
 
-def check_table(table, schema, expected, source, first_line=None):
+def check_table(table, schema, expected, source, first_line=None, of="row"):
     """Completes a table and checks every cell.
 
-    Columns of the schema are stripped of blanks; those of floats become
-    numbers. Other columns are kept as they are.
+    Columns of the schema are stripped of blanks; those of floats and integers
+    become numbers. Other columns are kept as they are.
 
     Args:
         table: DataFrame.
-        schema: `pandera` schema whose columns are `str` or `float`.
+        schema: `pandera` schema whose columns are `str`, `float` or `int`.
         expected: What a valid cell holds, in words, by column.
         source: What a message calls the table.
         first_line: Line number of the first row in its file; messages then
             count lines, otherwise rows from 0.
+        of: What a message calls that of which a row is.
 
     Returns:
         A checked copy, indexed from 0.
@@ -78,20 +79,24 @@ def check_table(table, schema, expected, source, first_line=None):
             f"{', '.join(missing)}. Received: columns={list(table)}"
         )
     if table.empty:
-        raise ValueError(f"{source}: expected at least one row, found none.")
+        raise ValueError(f"{source}: expected at least one {of}, found none.")
     table = table.reset_index(drop=True).copy()
     for name, column in schema.columns.items():
         if name in table:
             text = _as_text(table[name])
             table[name] = text
-            if column.dtype.type == np.dtype(float):
-                table[name] = pd.to_numeric(text, errors="coerce").astype(float)
-                wrong = (table[name].isna() & text.notna()).to_numpy()
+            kind = column.dtype.type
+            if kind in (np.dtype(float), np.dtype(int)):
+                numbers = pd.to_numeric(text, errors="coerce")
+                wrong = numbers.isna() & text.notna()
+                if kind == np.dtype(int):
+                    wrong = numbers.isna() | (numbers % 1 != 0)
                 if wrong.any():
-                    row = wrong.argmax()
+                    row = wrong.to_numpy().argmax()
                     raise cell_error(
                         name, row, text[row], expected, source, first_line
                     )
+                table[name] = numbers.astype(kind)
     try:
         return schema.validate(table, lazy=True)
     except pa.errors.SchemaErrors as error:

@@ -37,6 +37,23 @@ def test_numbers_and_other_columns_pass_as_they_are():
     assert table.other.tolist() == [[1, 2]]
 
 
+def test_whole_numbers_are_integers_and_others_are_refused():
+    schema = pa.DataFrameSchema({"count": pa.Column(int)})
+
+    def counts(*cells):
+        table = pd.DataFrame({"count": cells})
+        return check_table(
+            table, schema, {"count": "a count"}, "boxes", of="box"
+        )["count"].tolist()
+
+    assert counts("1", " 2 ") == [1, 2]
+    for wrong in ("x", "1.5", ""):
+        with pytest.raises(ValueError, match=r"row 1, column `count`.*a count"):
+            counts("1", wrong)
+    with pytest.raises(ValueError, match="at least one box, found none"):
+        counts()
+
+
 def test_the_table_given_is_left_alone():
     given = pd.DataFrame({"name": [" a "], "size": ["1"]}, index=[7])
     checked = check_table(given, SCHEMA, EXPECTED, "sizes")
