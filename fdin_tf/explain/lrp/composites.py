@@ -29,6 +29,9 @@ class Composite:
         recurrent: `Epsilon` of recurrent layers (Arras et al., 2017).
         layers: Rules of single layers by name, above all others.
 
+    Raises:
+        ValueError: If what is given as a rule is none.
+
     Example:
 
     >>> Composite(dense=Epsilon(0.1), convolution=ZPlus(), first=Flat()).first
@@ -41,6 +44,17 @@ class Composite:
     linear: Epsilon = _EPSILON
     recurrent: Epsilon = _EPSILON
     layers: dict = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        kinds = ("dense", "convolution", "linear", "recurrent")
+        rules = [(kind, getattr(self, kind)) for kind in kinds]
+        rules += [("first", self.first)] if self.first is not None else []
+        for name, rule in (*rules, *self.layers.items()):
+            if isinstance(rule, type) or not callable(rule):
+                raise ValueError(
+                    "A rule must be one of `fdin_tf.explain.lrp.rules`, such "
+                    f"as `Epsilon()`. Received: {name}={rule!r}"
+                )
 
     def rule(self, kind, name, is_first=False):
         """The rule of a layer.

@@ -13,6 +13,7 @@ from fdin_tf.explain.lrp.affine import normalization_map
 from fdin_tf.explain.lrp.affine import scale_and_shift
 from fdin_tf.explain.lrp.bounds import bounds_of
 from fdin_tf.explain.lrp.folding import Folded
+from fdin_tf.explain.lrp.graph import Slot
 from fdin_tf.explain.lrp.registry import all_inputs
 from fdin_tf.explain.lrp.registry import first_input
 from fdin_tf.explain.lrp.registry import handles
@@ -206,7 +207,8 @@ def dividing(setting):
     """The dividend takes all: a divisor is a gate."""
     step = setting.step
     dividend = (*step.args, *step.kwargs.values())[0]
-    if dividend not in setting.graph.variable:
+    is_slot = isinstance(dividend, Slot)  # and no array, which has no hash
+    if not is_slot or dividend not in setting.graph.variable:
         raise ValueError(
             "No rule is known that takes relevance through a divisor. "
             f"Received: layer={step.name!r}"

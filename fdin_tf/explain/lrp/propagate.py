@@ -174,6 +174,11 @@ class Propagator:
         self._graph = read_graph(model)
         self._start = Start(self._graph, target)
         composite = get_composite(composite)
+        if strict is not None and not strict >= 0:
+            raise ValueError(
+                "`strict` must be a share of the score, 0 or more, or None. "
+                f"Received: strict={strict}"
+            )
         self._network = Network(
             self._graph,
             composite,

@@ -274,9 +274,12 @@ def handler_of(step):
 
 def unknown(step):
     """The error of a step that relevance cannot pass, with the remedy."""
-    kind = type(step.operation).__name__
+    kind = taught = type(step.operation).__name__
+    where = ""
+    if not isinstance(step.operation, keras.layers.Layer):
+        taught, where = "MyLayer", ", MyLayer a layer of yours that computes it"
     return ValueError(
         f"No rule is known that takes relevance through {kind}; teach one by "
-        f"`fdin_tf.explain.lrp.register({kind}, ...)`. Received: layer="
-        f"{step.name!r}"
+        f"`fdin_tf.explain.lrp.register({taught}, ...)`{where}. Received: "
+        f"layer={step.name!r}"
     )

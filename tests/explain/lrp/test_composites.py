@@ -79,6 +79,20 @@ def test_rule_of_a_single_layer_is_above_all_others():
     assert composite.rule("dense", "b", is_first=True) == Flat()
 
 
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        ({"dense": "epsilon"}, "dense='epsilon'"),
+        ({"convolution": AlphaBeta}, "convolution=<class"),
+        ({"first": 0.1}, r"first=0\.1"),
+        ({"layers": {"dense": None}}, "dense=None"),
+    ],
+)
+def test_what_is_no_rule_is_refused(rules, message):
+    with pytest.raises(ValueError, match=rf"such as `Epsilon.*{message}"):
+        Composite(**rules)
+
+
 def test_composite_and_its_name_are_the_same():
     composite = Composite()
     assert get_composite(composite) is composite

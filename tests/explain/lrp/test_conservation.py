@@ -11,6 +11,7 @@ from fdin_tf.explain.lrp import Composite
 from fdin_tf.explain.lrp import Conservation
 from fdin_tf.explain.lrp import ConservationError
 from fdin_tf.explain.lrp import Epsilon
+from fdin_tf.explain.lrp import Propagator
 from fdin_tf.explain.lrp import relevance
 from tests.explain.lrp.networks import convolutional_network
 from tests.explain.lrp.networks import dense_network
@@ -127,6 +128,12 @@ def test_strict_is_a_value_error_that_tolerance_avoids():
     model = named_network()
     relevance(model, examples(model), composite=BLUNT, strict=10.0)
     relevance(model, examples(model), composite="epsilon", strict=1e-4)
+
+
+@pytest.mark.parametrize("strict", [-0.1, float("nan")])
+def test_strict_that_is_no_share_is_an_error(strict):
+    with pytest.raises(ValueError, match=rf"0 or more.*strict={strict}"):
+        Propagator(named_network(), strict=strict)
 
 
 def test_strict_accepts_what_renormalisation_made_up_for():

@@ -241,8 +241,11 @@ def test_dividend_takes_all_of_a_quotient():
     assert found.inputs[1] is None
 
 
-def test_divisor_alone_is_an_error():
-    model = network((4,), lambda x: 1.0 / (x + 9.0), layers.Dense(1))
+@pytest.mark.parametrize("dividend", [1.0, np.ones((1, 4), "float32")])
+def test_divisor_alone_is_an_error(dividend):
+    model = network(
+        (4,), lambda x: ops.true_divide(dividend, x + 9.0), layers.Dense(1)
+    )
     with pytest.raises(ValueError, match=r"through a divisor.*'true_divide"):
         relevance(model, examples(model))
 
@@ -257,7 +260,16 @@ def test_divisor_alone_is_an_error():
 )
 def test_layer_that_divides_by_other_values_has_no_rule(kind, part):
     model = network((4,), part, layers.Dense(1))
-    with pytest.raises(ValueError, match=rf"through {kind}; teach one by"):
+    remedy = r"teach one by `fdin_tf.explain.lrp.register\("
+    with pytest.raises(ValueError, match=rf"through {kind}; {remedy}"):
+        relevance(model, examples(model))
+
+
+def test_operation_without_a_rule_is_taught_as_a_layer():
+    model = network((4,), ops.sqrt, layers.Dense(1))
+    with pytest.raises(
+        ValueError, match=r"register\(MyLayer, \.\.\.\)`, MyLayer a layer of"
+    ):
         relevance(model, examples(model))
 
 
