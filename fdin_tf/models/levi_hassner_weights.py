@@ -1,8 +1,5 @@
 """The published weights of Levi and Hassner's networks, out of Caffe."""
 
-import zipfile
-import zlib
-
 import numpy as np
 
 from fdin_tf.models.levi_hassner import CLASSES
@@ -14,8 +11,7 @@ from fdin_tf.models.levi_hassner import set_mean
 from fdin_tf.models.levi_hassner import target_of
 from fdin_tf.models.weight_files import assign_weights
 from fdin_tf.models.weight_files import check_is_file
-
-_DAMAGED = (EOFError, OSError, ValueError, zipfile.BadZipFile, zlib.error)
+from fdin_tf.models.weight_files import read_numpy
 
 
 def load_levi_hassner_weights(path, model, mean_path=None):
@@ -82,12 +78,12 @@ def load_levi_hassner_weights(path, model, mean_path=None):
             f"transfer_levi_hassner. Received: target={target!r}"
         )
     path = check_is_file(path)
-    arrays = _read(path, ".npz")
+    arrays = read_numpy(path)
     weights = _weights(arrays, model, target, path)
     mean = arrays.get("mean")
     if mean_path is not None:
         path_of_mean = check_is_file(mean_path)
-        mean = _read(path_of_mean, ".npy")
+        mean = read_numpy(path_of_mean, ".npy")
     else:
         path_of_mean = path
     size = model.get_layer(MEAN_LAYER).input.shape[1]
@@ -99,23 +95,6 @@ def load_levi_hassner_weights(path, model, mean_path=None):
     assign_weights(model, weights, path, bgr_layer="conv1")
     set_mean(model, mean)
     return model
-
-
-def _read(path, suffix):
-    """The arrays of an `.npz` by key, or the one of an `.npy`."""
-    try:
-        content = np.load(path, allow_pickle=False)
-        if (suffix == ".npz") != isinstance(content, np.lib.npyio.NpzFile):
-            raise ValueError(f"not of the format {suffix}")
-        if suffix == ".npy":
-            return content
-        with content:
-            return dict(content)
-    except _DAMAGED as error:
-        raise ValueError(
-            f"Expected an undamaged {suffix} file of plain arrays. "
-            f"Received: path={path} ({error})"
-        ) from error
 
 
 def _weights(arrays, model, target, path):

@@ -3,8 +3,6 @@
 import dataclasses
 import itertools
 import math
-import zipfile
-import zlib
 
 import h5py
 import numpy as np
@@ -13,14 +11,7 @@ import scipy.io
 from fdin_tf.models.vggface import WEIGHT_LAYERS
 from fdin_tf.models.weight_files import list_keras_h5
 from fdin_tf.models.weight_files import read_keras_h5
-
-_DAMAGED_NPZ = (
-    EOFError,
-    OSError,
-    ValueError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+from fdin_tf.models.weight_files import read_numpy
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,7 +139,7 @@ def read_caffe(path, names):
             layer.
     """
     parts = {name: (f"{name}/weights", f"{name}/bias") for name in names}
-    arrays = _load_npz(path, {"mean", *itertools.chain(*parts.values())})
+    arrays = read_numpy(path, keys={"mean", *itertools.chain(*parts.values())})
     found = [name for name in names if arrays.keys() >= {*parts[name]}]
     _check_found(names, found, path)
     weights = {}
@@ -194,20 +185,6 @@ def _matconvnet_mean(net):
     if np.ndim(mean) == 3:  # (height, width, channel)
         return np.mean(mean, axis=(0, 1), dtype="float64")
     return np.ravel(mean)
-
-
-def _load_npz(path, keys):
-    """Those of the arrays that the file has, by key."""
-    try:
-        if not zipfile.is_zipfile(path):
-            raise zipfile.BadZipFile("not a zip archive")
-        with np.load(path, allow_pickle=False) as archive:
-            return {key: archive[key] for key in archive if key in keys}
-    except _DAMAGED_NPZ as error:
-        raise ValueError(
-            "Expected an undamaged .npz file of plain arrays. "
-            f"Received: path={path} ({error})"
-        ) from error
 
 
 def _with_places(kernel, channels):

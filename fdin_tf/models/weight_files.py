@@ -1,10 +1,14 @@
-"""Layer weights from files: Keras' HDF5 format and the checked assignment."""
+"""Layer weights from files: HDF5, NumPy's, and the checked assignment."""
 
 import contextlib
+import zipfile
+import zlib
 from pathlib import Path
 
 import h5py
 import numpy as np
+
+_DAMAGED = (EOFError, OSError, ValueError, zipfile.BadZipFile, zlib.error)
 
 
 def check_is_file(path):
@@ -72,6 +76,37 @@ def read_keras_h5(path, names):
             ]
             for name in names
         }
+
+
+def read_numpy(path, suffix=".npz", keys=None):
+    """Reads plain arrays as NumPy stores them; nothing in the file is run.
+
+    Args:
+        path: The file.
+        suffix: Its format, `".npz"` or `".npy"`, whatever its name.
+        keys: Of an `.npz`, the arrays to read, if they are there; None: all.
+
+    Returns:
+        Dict of arrays by key; of an `.npy` its one array.
+
+    Raises:
+        ValueError: If the file is damaged, or not of this format.
+    """
+    try:
+        is_archive = zipfile.is_zipfile(path)
+        if is_archive != (suffix == ".npz"):
+            raise ValueError(f"{'' if is_archive else 'not '}a zip archive")
+        content = np.load(path, allow_pickle=False)
+        if not is_archive:
+            return content
+        with content:
+            wanted = content.files if keys is None else keys
+            return {key: content[key] for key in content.files if key in wanted}
+    except _DAMAGED as error:
+        raise ValueError(
+            f"Expected an undamaged {suffix} file of plain arrays. "
+            f"Received: path={path} ({error})"
+        ) from error
 
 
 def assign_weights(model, weights, path, bgr_layer=None):
