@@ -201,8 +201,10 @@ def _read_scores(path, columns):
     if path.suffix == ".txt" and table[_NUMBER].duplicated().any():
         ratings = table.columns.difference([_NUMBER, _NAME])
         how = {_NAME: "first", **dict.fromkeys(ratings, "mean")}
-        table[ratings] = table[ratings].apply(pd.to_numeric, errors="coerce")
-        table = table.groupby(_NUMBER, sort=False).agg(how).reset_index()
+        for name in ratings:
+            table[name] = _as_numbers(table[name], path)
+        table = table.groupby(_NUMBER, sort=False, dropna=False)
+        table = table.agg(how).reset_index()
     return table.reset_index(drop=True)
 
 
@@ -226,6 +228,17 @@ def _read_table(path):
             f"{path} cannot be read as a table: {error}"
         ) from error
     return table.rename(columns=lambda name: str(name).strip())
+
+
+def _as_numbers(ratings, path):
+    """Ratings of single raters, some of whom gave none."""
+    numbers = pd.to_numeric(ratings, errors="coerce")
+    wrong = ratings[numbers.isna() & ratings.notna()]
+    if len(wrong):
+        expected = {ratings.name: "a rating, or nothing"}
+        row, value = wrong.index[0], wrong.iloc[0]
+        raise cell_error(ratings.name, row, value, expected, path, 2)
+    return numbers
 
 
 def _is_whole(value):

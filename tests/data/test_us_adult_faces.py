@@ -94,6 +94,25 @@ def test_single_raters_of_a_text_table_are_averaged(tmp_path):
     assert images.happiness.tolist() == [3.0, 2.5]
 
 
+@pytest.mark.parametrize(
+    ("number", "rating", "message"),
+    [
+        (1, "often", r"line 3, column `happy`: .*'often'"),
+        (None, 4, r"column `Image #`.*nan"),
+    ],
+)
+def test_a_single_rater_is_not_left_out(tmp_path, number, rating, message):
+    write_us_adult_faces(tmp_path)
+    (tmp_path / SCORES / "psychology-attributes.xlsx").unlink()
+    name, first, *_ = SCORE_ROWS[0]
+    rater = (name, number, 2, 4, rating, 8, 5)
+    again = (name, first, 1, 2, 3, 4, 5)
+    path = write_text(tmp_path, [SCORE_ROWS[0], rater, again])
+    with pytest.raises(ValueError, match=message) as error:
+        load_us_adult_faces(tmp_path)
+    assert str(path) in str(error.value)
+
+
 def test_a_missing_photograph_is_named(tmp_path):
     write_us_adult_faces(tmp_path)
     (tmp_path / ANNOTATED / "2.jpg").unlink()
