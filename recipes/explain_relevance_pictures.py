@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from fdin_tf.explain.face_drawing import COLOURS
+from fdin_tf.explain.figure_text import finish
 from fdin_tf.explain.relevance_plots import plot_heatmaps
 from fdin_tf.explain.relevance_video import write_relevance_video
 from recipes.explain_output import file_name
@@ -122,7 +123,7 @@ def plot_region_shares(by_region, title=""):
     figure.legend(
         loc="outside lower center", ncols=3, frameon=False, fontsize=8
     )
-    _finish(figure, title, "shares of relevance: " + ", ".join(
+    finish(figure, title, "shares of relevance: " + ", ".join(
         f"{name} {value:.1f} %" for name, value in zip(names, share)
     ))  # fmt: skip
     return figure
@@ -171,10 +172,5 @@ def plot_frame_relevance(relevance, attention, seconds, phases, title=""):
     )  # fmt: skip
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside right upper", frameon=False, fontsize=8)
-    _finish(figure, title, "; ".join(words))
+    finish(figure, title, "; ".join(words))
     return figure
-
-
-def _finish(figure, title, description):
-    figure.suptitle(title, fontsize=10)
-    figure.set_label(f"{title}: {description}" if title else description)

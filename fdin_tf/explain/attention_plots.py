@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from fdin_tf.explain.attention import upsample
 from fdin_tf.explain.face_drawing import COLOURS
+from fdin_tf.explain.figure_text import finish
 
 _SIZE = 114  # of an input that is not shown, pixels
 _PLACES = 6  # a strip of fewer faces leaves room between them
@@ -97,7 +98,7 @@ def plot_spatial_attention(rows, points=None, limits=(0, 1), title=""):
     bar.set_label(label, fontsize=8)
     bar.ax.tick_params(labelsize=7)
     bar.outline.set_visible(False)
-    _finish(figure, title, "; ".join(
+    finish(figure, title, "; ".join(
         f"{name}: attention " + ", ".join(
             f"{np.min(a):.2f} to {np.max(a):.2f}" for _, a in faces
         )
@@ -155,7 +156,7 @@ def plot_first_layer(components, ratios, title=""):
         words.append(f"{name} {share}")
     together = f"together {100 * ratios.sum():.1f} %"
     figure.supxlabel(f"{together} of the variance over places", fontsize=7.5)
-    _finish(figure, title, ", ".join([*words, together]))
+    finish(figure, title, ", ".join([*words, together]))
     return figure
 
 
@@ -231,7 +232,7 @@ def plot_temporal_attention(
         for name, where in phases.items()
         if np.any(where)
     ]
-    _finish(figure, title, ", ".join(words))
+    finish(figure, title, ", ".join(words))
     return figure
 
 
@@ -306,8 +307,3 @@ def _frame_only(axes):
     axes.set(xticks=[], yticks=[])
     for spine in axes.spines.values():
         spine.set(color=_FAINT, lw=0.6)
-
-
-def _finish(figure, title, description):
-    figure.suptitle(title, fontsize=10)
-    figure.set_label(f"{title}: {description}" if title else description)

@@ -7,6 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from fdin_tf.explain.face_drawing import COLOURS
+from fdin_tf.explain.figure_text import check_any
+from fdin_tf.explain.figure_text import finish
 
 # Yellow is too faint for a line on white paper.
 _LINE_COLOURS = [colour for colour in COLOURS if colour != "#f0e442"]
@@ -37,7 +39,7 @@ def plot_errors(table, title=""):
     Reference:
     - [Pei et al., 2020](https://arxiv.org/abs/1711.08690), Figure 6.
     """
-    _check_any(table.name, "network")
+    check_any(table.name, "network")
     figure = Figure(
         figsize=(max(1.0 + 1.1 * len(table), 3.4), 3.6), layout="constrained"
     )
@@ -78,7 +80,7 @@ def plot_errors(table, title=""):
     )
     axes.tick_params(axis="x", length=0)
     axes.spines[["top", "right"]].set_visible(False)
-    _finish(figure, title, "; ".join(words))
+    finish(figure, title, "; ".join(words))
     return figure
 
 
@@ -99,7 +101,7 @@ def plot_cumulative_errors(tables, title=""):
     Reference:
     - [Pei et al., 2020](https://arxiv.org/abs/1711.08690), Figure 7.
     """
-    _check_any(tables, "method")
+    check_any(tables, "method")
     figure = Figure(figsize=(5, 3.8), layout="constrained")
     axes = figure.subplots()
     words = []
@@ -121,7 +123,7 @@ def plot_cumulative_errors(tables, title=""):
     axes.spines[["top", "right"]].set_visible(False)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 5, 10]))
     axes.legend(frameon=False, fontsize=8, loc="lower right")
-    _finish(figure, title, "; ".join(words))
+    finish(figure, title, "; ".join(words))
     return figure
 
 
@@ -145,7 +147,7 @@ def plot_errors_by_sample_count(tables, title=""):
     Reference:
     - [Pei et al., 2020](https://arxiv.org/abs/1711.08690), Figure 8.
     """
-    _check_any(tables, "method")
+    check_any(tables, "method")
     figure = Figure(figsize=(5.2, 5.6), layout="constrained")
     errors, spreads, left = panels = figure.subplots(
         3, 1, sharex=True, height_ratios=(3, 3, 2)
@@ -181,7 +183,7 @@ def plot_errors_by_sample_count(tables, title=""):
     figure.supxlabel(
         "Estimates of the same networks: none is trained again.", fontsize=7.5
     )
-    _finish(figure, title, "; ".join(words))
+    finish(figure, title, "; ".join(words))
     return figure
 
 
@@ -210,13 +212,3 @@ def _from_first_to_last(name, table):
         for row in known.iloc[[0, -1]].itertuples()
     ]
     return f"{name}: from {ends[0]} to {ends[1]} clips per age"
-
-
-def _check_any(items, of):
-    if len(items) == 0:
-        raise ValueError(f"Expected at least one {of}. Received: none")
-
-
-def _finish(figure, title, description):
-    figure.suptitle(title, fontsize=10)
-    figure.set_label(f"{title}: {description}" if title else description)

@@ -15,6 +15,7 @@ from fdin_tf.explain.face_drawing import in_words
 from fdin_tf.explain.face_drawing import middle_of_motion
 from fdin_tf.explain.face_drawing import regions_of
 from fdin_tf.explain.face_drawing import write_ranks
+from fdin_tf.explain.figure_text import finish
 from fdin_tf.explain.importance import importance_table
 from fdin_tf.explain.importance import rank_relations
 from fdin_tf.regions import REGIONS
@@ -69,7 +70,7 @@ def plot_relations_on_face(
             draw_set(axes, top.relation.iloc[k])
             columns = 17 if num_faces > 1 else 40
             write_ranks(axes, top.iloc[[k]], num_faces > 1, columns)
-    _finish(figure, title, _describe(top))
+    finish(figure, title, _describe(top))
     return figure
 
 
@@ -129,7 +130,7 @@ def plot_group_relations(frames, tables, num_top=3, title=""):
             )  # fmt: skip
         descriptions.append(f"{group} ({counts}): {_describe(top)}")
     figure.supxlabel(_LEFT_RIGHT, fontsize=7)
-    _finish(figure, title, "; ".join(descriptions))
+    finish(figure, title, "; ".join(descriptions))
     return figure
 
 
@@ -173,7 +174,7 @@ def plot_importance_matrix(table, title=""):
         ha="right", va="center", fontsize=7,
     )  # fmt: skip
     bar.outline.set_visible(False)
-    _finish(figure, title, _describe(rank_relations(_as_table(table), 2)[:3]))
+    finish(figure, title, _describe(rank_relations(_as_table(table), 2)[:3]))
     return figure
 
 
@@ -235,7 +236,7 @@ def plot_group_intervals(table, num_top=10, title=""):
         frameon=False, fontsize=8,
     )  # fmt: skip
     best = ", ".join(f"{in_words(n)} {100 * mean[n]:.1f} %" for n in names[:3])
-    _finish(figure, title, f"Largest on average over the groups: {best}")
+    finish(figure, title, f"Largest on average over the groups: {best}")
     return figure
 
 
@@ -269,7 +270,7 @@ def plot_prediction(prediction, title, num_pairs=3, num_frames=8):
         place.imshow(frames[number])
         place.set_title(f"{prediction.seconds[number]:.2f} s", fontsize=8)
     figure.supxlabel("left and right as in the image", fontsize=8)
-    _finish(figure, title, _describe(ranked.head(num_pairs)), fontsize=12)
+    finish(figure, title, _describe(ranked.head(num_pairs)), fontsize=12)
     return figure
 
 
@@ -286,11 +287,6 @@ def _describe(ranked):
         f"{row.rank}. {in_words(row.relation)} {100 * row.importance:.1f} %"
         for row in ranked.itertuples()
     )
-
-
-def _finish(figure, title, description, fontsize=10):
-    figure.suptitle(title, fontsize=fontsize)
-    figure.set_label(f"{title}: {description}" if title else description)
 
 
 def _count(number, of):

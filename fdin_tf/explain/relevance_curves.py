@@ -5,6 +5,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from fdin_tf.explain.face_drawing import COLOURS
+from fdin_tf.explain.figure_text import check_any
+from fdin_tf.explain.figure_text import finish
 from fdin_tf.explain.pixel_flipping import CONTROL
 from fdin_tf.explain.pixel_flipping import aopc
 from fdin_tf.explain.relevance_colours import RELEVANCE_MAP
@@ -32,7 +34,7 @@ def plot_flipping(curves, title=""):
     Raises:
         ValueError: If there is no curve.
     """
-    _check_any(curves, "curve")
+    check_any(curves, "curve")
     figure = Figure(
         figsize=(5.6, 3.0 + 0.18 * len(curves)), layout="constrained"
     )
@@ -66,7 +68,7 @@ def plot_flipping(curves, title=""):
     axes.grid(color="0.92", lw=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside lower center", frameon=False, fontsize=8)
-    _finish(figure, title, "; ".join(words))
+    finish(figure, title, "; ".join(words))
     return figure
 
 
@@ -138,7 +140,7 @@ def plot_training_errors(table, ylabel="training error", title=""):
     figure.legend(
         loc="outside lower center", ncols=2, frameon=False, fontsize=8
     )
-    _finish(figure, title, "; ".join(words))
+    finish(figure, title, "; ".join(words))
     return figure
 
 
@@ -209,18 +211,8 @@ def plot_relevance_over_time(relevance, seconds, names=REGIONS, title=""):
     bar.outline.set_visible(False)
     by_region = relevance.sum(axis=0)
     order = np.argsort(-by_region, kind="stable")
-    _finish(figure, title, "; ".join([
+    finish(figure, title, "; ".join([
         f"largest at {seconds[total.argmax()]:.2f} s",
         *(f"{names[r].replace('_', ' ')} {by_region[r]:.3g}" for r in order),
     ]))  # fmt: skip
     return figure
-
-
-def _check_any(items, of):
-    if len(items) == 0:
-        raise ValueError(f"Expected at least one {of}. Received: none")
-
-
-def _finish(figure, title, description):
-    figure.suptitle(title, fontsize=10)
-    figure.set_label(f"{title}: {description}" if title else description)

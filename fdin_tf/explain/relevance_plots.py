@@ -5,6 +5,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from fdin_tf.explain.figure_text import finish
 from fdin_tf.explain.relevance_colours import RELEVANCE_MAP
 from fdin_tf.explain.relevance_colours import overlay
 from fdin_tf.explain.relevance_colours import relevance_limits
@@ -99,7 +100,7 @@ def plot_heatmaps(
         figure.supxlabel(_SCALE_WORDS[scale], fontsize=7.5)
     _add_bar(figure, panels)
     sums = maps.sum(axis=(2, 3))
-    _finish(figure, title, "; ".join(
+    finish(figure, title, "; ".join(
         f"{model}: relevance in sum " + ", ".join(
             " ".join([*([name] if name else []), f"{total:.3g}"])
             for name, total in zip(names, of_model)
@@ -160,7 +161,7 @@ def plot_occlusion(images, explained, title=""):
         pairs = [f"{name} {text}" for name, text in zip(images, texts)]
         words.append(f"{model}: {', '.join(pairs)}")
     _add_bar(figure, panels[1:])
-    _finish(figure, title, "; ".join(words))
+    finish(figure, title, "; ".join(words))
     return figure
 
 
@@ -213,8 +214,3 @@ def _add_bar(figure, panels):
     bar.ax.set_yticklabels(["against", "0", "for"], fontsize=7.5)
     bar.set_label("relevance to the score", fontsize=8)
     bar.outline.set_visible(False)
-
-
-def _finish(figure, title, description):
-    figure.suptitle(title, fontsize=10)
-    figure.set_label(f"{title}: {description}" if title else description)
