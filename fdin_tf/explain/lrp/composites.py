@@ -23,6 +23,8 @@ class Composite:
         convolution: Rule of convolutions.
         first: Rule of the layers with weights that the input meets first;
             None: that of their kind.
+        last: Rule of the convolutions that no other one follows; None: that
+            of all.
         linear: Rule of what sums without a kernel: addition, average pooling,
             weighted sums over regions or frames, batch normalisation that
             cannot be folded.
@@ -41,6 +43,7 @@ class Composite:
     dense: Callable = _EPSILON
     convolution: Callable = _EPSILON
     first: Callable | None = None
+    last: Callable | None = None
     linear: Epsilon = _EPSILON
     recurrent: Epsilon = _EPSILON
     layers: dict = dataclasses.field(default_factory=dict)
@@ -48,7 +51,9 @@ class Composite:
     def __post_init__(self):
         kinds = ("dense", "convolution", "linear", "recurrent")
         rules = [(kind, getattr(self, kind)) for kind in kinds]
-        rules += [("first", self.first)] if self.first is not None else []
+        for kind in ("first", "last"):
+            rule = getattr(self, kind)
+            rules += [] if rule is None else [(kind, rule)]
         for name, rule in (*rules, *self.layers.items()):
             if isinstance(rule, type) or not callable(rule):
                 raise ValueError(
@@ -56,13 +61,14 @@ class Composite:
                     f"as `Epsilon()`. Received: {name}={rule!r}"
                 )
 
-    def rule(self, kind, name, is_first=False):
+    def rule(self, kind, name, is_first=False, is_last=False):
         """The rule of a layer.
 
         Args:
             kind: `"dense"`, `"convolution"`, `"linear"` or `"recurrent"`.
             name: Name of the layer.
             is_first: Whether the input meets it first.
+            is_last: Whether no other convolution follows.
 
         Returns:
             A rule of `fdin_tf.explain.lrp.rules`.
@@ -72,14 +78,18 @@ class Composite:
         has_kernel = kind in ("dense", "convolution")
         if is_first and has_kernel and self.first is not None:
             return self.first
+        if is_last and kind == "convolution" and self.last is not None:
+            return self.last
         return getattr(self, kind)
 
 
 #: Composites by name. `alpha_beta` is the one rule of Arbabzadah et al. (GCPR
 #: 2016) for all layers; those from `epsilon_plus` on are the usual mixtures
 #: for networks of convolutions and dense layers (Kohlbrenner et al., 2020;
-#: Montavon et al., 2019). `_flat` ends in equal shares for the pixels,
-#: `_box` uses that pixels lie in 0..255.
+#: Montavon et al., 2019), named from the dense layers down: `_plus` is
+#: `ZPlus` in the convolutions, behind `_alpha2_beta1` in all but the last.
+#: `_flat` ends in equal shares for the pixels, `_box` uses that pixels lie in
+#: 0..255.
 COMPOSITES = {
     "alpha_beta": Composite(AlphaBeta(), AlphaBeta()),
     "epsilon": Composite(),
@@ -89,6 +99,9 @@ COMPOSITES = {
     "epsilon_alpha2_beta1": Composite(convolution=AlphaBeta()),
     "epsilon_alpha2_beta1_flat": Composite(
         convolution=AlphaBeta(), first=Flat()
+    ),
+    "epsilon_alpha2_beta1_plus_flat": Composite(
+        convolution=ZPlus(), first=Flat(), last=AlphaBeta()
     ),
     "epsilon_gamma_box": Composite(convolution=Gamma(), first=ZBox()),
 }

@@ -37,6 +37,11 @@ class Folded:
         return self.linear.name
 
 
+def linear_layer(operation):
+    """The linear layer of a `Folded`; any other operation itself."""
+    return operation.linear if isinstance(operation, Folded) else operation
+
+
 def fold_normalization(graph):
     """Joins every batch normalisation to a linear layer beside it.
 

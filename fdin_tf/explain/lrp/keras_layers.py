@@ -13,6 +13,7 @@ from fdin_tf.explain.lrp.affine import normalization_map
 from fdin_tf.explain.lrp.affine import scale_and_shift
 from fdin_tf.explain.lrp.bounds import bounds_of
 from fdin_tf.explain.lrp.folding import Folded
+from fdin_tf.explain.lrp.folding import linear_layer
 from fdin_tf.explain.lrp.graph import Slot
 from fdin_tf.explain.lrp.registry import all_inputs
 from fdin_tf.explain.lrp.registry import first_input
@@ -267,16 +268,12 @@ def map_of(operation, x):
     return fold(affine_map(operation.linear, x.dtype), scale, shift)
 
 
-def _linear_layer(operation):
-    return operation.linear if isinstance(operation, Folded) else operation
-
-
 def _kind(operation):
-    is_convolution = isinstance(_linear_layer(operation), CONVOLUTIONS)
+    is_convolution = isinstance(linear_layer(operation), CONVOLUTIONS)
     return "convolution" if is_convolution else "dense"
 
 
 def _activation(operation):
     if isinstance(operation, Folded) and not operation.is_before:
         return None
-    return _linear_layer(operation).activation
+    return linear_layer(operation).activation

@@ -5,7 +5,9 @@ import dataclasses
 import keras
 import tensorflow as tf
 
+from fdin_tf.explain.lrp.affine import CONVOLUTIONS
 from fdin_tf.explain.lrp.folding import fold_normalization
+from fdin_tf.explain.lrp.folding import linear_layer
 from fdin_tf.explain.lrp.registry import Call
 from fdin_tf.explain.lrp.registry import Setting
 from fdin_tf.explain.lrp.registry import fill
@@ -63,6 +65,7 @@ class Network:
         self._keep = keep
         folded = fold_normalization(graph)
         behind = _behind_weights(folded)
+        before = _before_convolutions(folded)
         reached = set(starts)
         self._backward = []  # pairs of a step and its function, the last first
         known = set()  # names of the steps that may be kept
@@ -76,6 +79,7 @@ class Network:
                 folded,
                 composite,
                 is_first=is_first and not behind.intersection(step.inputs),
+                is_last=not before.intersection(step.outputs),
                 is_start=bool(set(starts).intersection(step.outputs)),
                 keep=_inside(keep, step.name),
                 reached=frozenset(reached),
@@ -206,6 +210,16 @@ def _behind_weights(graph):
         if has_weights(step) or behind.intersection(step.inputs):
             behind.update(step.outputs)
     return behind
+
+
+def _before_convolutions(graph):
+    """The slots that some convolution comes behind."""
+    before = set()
+    for step in reversed(graph.steps):
+        is_convolution = isinstance(linear_layer(step.operation), CONVOLUTIONS)
+        if is_convolution or before.intersection(step.outputs):
+            before.update(step.inputs)
+    return before
 
 
 def _inside(names, step_name):

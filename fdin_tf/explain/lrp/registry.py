@@ -28,6 +28,7 @@ class Setting:
         graph: `Graph` that it is in.
         composite: `Composite`.
         is_first: Whether no layer with weights stands before it.
+        is_last: Whether no convolution comes behind it.
         is_start: Whether relevance is first known of its output, before a
             softmax or sigmoid of its own.
         keep: Names of the steps inside of it whose relevance is wanted.
@@ -39,6 +40,7 @@ class Setting:
     graph: Graph
     composite: Composite
     is_first: bool = False
+    is_last: bool = False
     is_start: bool = False
     keep: tuple = ()
     reached: frozenset = frozenset()
@@ -47,7 +49,7 @@ class Setting:
     def rule(self, kind):
         """The composite's rule for this step."""
         return self.composite.rule(
-            kind, self.step.operation.name, self.is_first
+            kind, self.step.operation.name, self.is_first, self.is_last
         )
 
     def epsilon(self, kind):

@@ -141,6 +141,7 @@ def literal_network(stack, composite, x, target):
     r = np.zeros(activations[-1].size)
     r[target] = activations[-1].ravel()[target]
     has_weights = [bool(layer.weights) for layer in stack]
+    *_, last = [None, *(x for x in stack if isinstance(x, layers.Conv2D))]
     for k in reversed(range(len(stack))):
         layer, before = stack[k], activations[k]
         if isinstance(layer, layers.MaxPooling2D):
@@ -150,6 +151,8 @@ def literal_network(stack, composite, x, target):
             rule = composite.dense
         elif isinstance(layer, layers.Conv2D):
             rule = composite.convolution
+            if layer is last:
+                rule = composite.last or rule
         elif isinstance(layer, layers.AveragePooling2D):
             rule = composite.linear
         else:

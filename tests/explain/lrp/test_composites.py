@@ -1,5 +1,6 @@
 """Composites: which rule for which layer, and whole networks by them."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -62,6 +63,7 @@ def test_paper_takes_alpha_2_and_beta_minus_1_everywhere():
         ("epsilon_plus_flat", Epsilon(), ZPlus(), Flat()),
         ("epsilon_alpha2_beta1", Epsilon(), AlphaBeta(), AlphaBeta()),
         ("epsilon_alpha2_beta1_flat", Epsilon(), AlphaBeta(), Flat()),
+        ("epsilon_alpha2_beta1_plus_flat", Epsilon(), ZPlus(), Flat()),
         ("epsilon_gamma_box", Epsilon(), Gamma(0.25), ZBox(0, 255)),
     ],
 )
@@ -71,6 +73,34 @@ def test_presets_are_the_usual_ones(name, dense, convolution, first):
     assert composite.rule("convolution", "a") == convolution
     assert composite.rule("convolution", "a", is_first=True) == first
     assert composite.rule("linear", "a", is_first=True) == Epsilon()
+
+
+def test_the_last_convolution_may_have_a_rule_of_its_own():
+    composite = COMPOSITES["epsilon_alpha2_beta1_plus_flat"]
+    assert composite.rule("convolution", "a", is_last=True) == AlphaBeta()
+    assert composite.rule("dense", "a", is_last=True) == Epsilon()
+    # The first one is the first one, even where it is the last as well.
+    assert composite.rule("convolution", "a", True, True) == Flat()
+
+
+def test_the_last_convolution_is_the_one_that_no_other_follows():
+    x = keras.Input((6, 6, 2))
+    first = keras.layers.Conv2D(2, 3, name="first")(x)
+    left = keras.layers.Conv2D(2, 3, name="left")(first)
+    right = keras.layers.Conv2D(2, 3, name="right")(first)
+    both = keras.layers.Flatten()(keras.layers.Add()([left, right]))
+    model = keras.Model(x, keras.layers.Dense(1)(both))
+    named = Composite(
+        layers=dict.fromkeys(["left", "right"], AlphaBeta()),
+        convolution=ZPlus(),
+    )
+    images = examples(model)
+    np.testing.assert_array_equal(
+        relevance(
+            model, images, 0, Composite(convolution=ZPlus(), last=AlphaBeta())
+        ).inputs,
+        relevance(model, images, 0, named).inputs,
+    )
 
 
 def test_rule_of_a_single_layer_is_above_all_others():
