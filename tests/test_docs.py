@@ -8,10 +8,11 @@ import pytest
 
 import fdin_tf
 import layers
+import recipes
 
 
 def modules():
-    for package in (fdin_tf, layers):
+    for package in (fdin_tf, layers, recipes):
         prefix = f"{package.__name__}."
         for module in pkgutil.walk_packages(package.__path__, prefix):
             yield module.name
