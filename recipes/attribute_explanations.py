@@ -45,7 +45,7 @@ def explain_attributes(study, config):
         study: `AttributeStudy`; every attribute has networks of the same bases
             and layers.
         config: Config of `recipes.attributes`: `composite`, `show_faces`,
-            `num_shown` and `kdef_dir` are read.
+            `num_shown`, `kdef_dir` and `crop_from` are read.
 
     Returns:
         Dict of tables and dict of figures by file name, list of `Section`s,
@@ -79,7 +79,8 @@ def _load_pairs(study, focus, config):
     if config.kdef_dir is None:
         return None
     networks = {k: m for k, m in study.networks.items() if k[0] == focus}
-    return load_pairs(config.kdef_dir, networks, study.pixels.shape[1])
+    size = study.pixels.shape[1]
+    return load_pairs(config.kdef_dir, networks, size, config.crop_from)
 
 
 def _tables(study, measured, pairs, focus, config):

@@ -135,13 +135,14 @@ def covered_face(networks, pixels, landmarks, composite):
     }
 
 
-def load_pairs(folder, networks, size):
+def load_pairs(folder, networks, size, crop_from=None):
     """Loads who is happy and sad in the KDEF, and rates the faces.
 
     Args:
         folder: Of the KDEF.
         networks: Dict from a network's key to the network.
         size: Side of the images, pixels.
+        crop_from: See `load_images`; as for the images of the study.
 
     Returns:
         `Pairs`.
@@ -150,7 +151,8 @@ def load_pairs(folder, networks, size):
     table = expression_pairs(images, *EXPRESSIONS)
     by_id = images.set_index("image_id")
     pixels = {
-        word: load_images(by_id.loc[table[word]], size) for word in EXPRESSIONS
+        word: load_images(by_id.loc[table[word]], size, crop_from)
+        for word in EXPRESSIONS
     }
     scores = {}
     for key, model in networks.items():

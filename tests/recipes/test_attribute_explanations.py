@@ -12,7 +12,9 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from fdin_tf.data.image_files import load_images
 from fdin_tf.data.image_files import read_image
+from fdin_tf.data.kdef import load_kdef
 from fdin_tf.data.synthetic.photographs import PhotographsConfig
 from fdin_tf.data.synthetic.photographs import draw_photograph
 from fdin_tf.data.synthetic.photographs import paint_photograph
@@ -161,6 +163,7 @@ def config_of(**options):
             "show_faces": False,
             "num_shown": 2,
             "kdef_dir": None,
+            "crop_from": None,
             **options,
         }
     )
@@ -441,6 +444,13 @@ def people(study):
     return dataclasses.replace(
         study, is_synthetic=False, masks=None, landmarks=None
     )
+
+
+def test_pairs_are_cut_as_the_images_of_the_study_are(kdef):
+    pairs = attribute_faces.load_pairs(kdef, {}, size=20, crop_from=32)
+    images = load_kdef(kdef).set_index("image_id").loc[pairs.table.happy]
+    expected = load_images(images, 20, 32)
+    np.testing.assert_array_equal(pairs.pixels["happy"], expected)
 
 
 def test_people_are_shown_only_when_asked(people, kdef, explained):
