@@ -3,7 +3,6 @@
 import itertools
 
 import cv2
-import keras
 import numpy as np
 import pytest
 import scipy.stats
@@ -14,7 +13,6 @@ from fdin_tf.explain.pixel_flipping import compare_explanations
 from fdin_tf.explain.pixel_flipping import flip_pixels
 from fdin_tf.explain.pixel_flipping import flipping_curves
 from fdin_tf.explain.pixel_flipping import patch_numbers
-from fdin_tf.explain.scores import make_predict
 
 
 @pytest.fixture
@@ -187,35 +185,6 @@ def test_the_true_explanation_beats_chance_and_the_false_one(rng):
     assert pairs["standard_error"][0] == pytest.approx(
         np.sqrt(4 / 3 * (sums**2).sum()) / 8
     )
-
-
-def test_equals_quantus_on_single_pixels(rng):
-    quantus = pytest.importorskip("quantus")
-    keras.utils.set_random_seed(0)
-    pixels = keras.Input((6, 5, 3), name="images")
-    hidden = keras.layers.Rescaling(1 / 255)(pixels)
-    hidden = keras.layers.Conv2D(4, 3, activation="relu")(hidden)
-    answer = keras.layers.Dense(2)(keras.layers.Flatten()(hidden))
-    # Every colour and its opposite: the mean colour is 100, 100, 100.
-    images = rng.integers(0, 200, (3, 15, 3))
-    images = np.concatenate([images, 200 - images], axis=1)
-    images = images.reshape(3, 6, 5, 3).astype(np.uint8)
-    heatmaps = rng.normal(size=(3, 6, 5))
-    units = np.array([0, 1, 1])
-    model = keras.Model({"images": pixels}, {"gender": answer})
-    expected = quantus.PixelFlipping(
-        features_in_step=3, perturb_baseline=100.0, disable_warnings=True
-    )(
-        model=keras.Model(pixels, answer), x_batch=images.astype(np.float32),
-        y_batch=units, a_batch=heatmaps[:, None], channel_first=False,
-        softmax=False,
-    )  # fmt: skip
-    for k, unit in enumerate(units):
-        (curve,) = flip_pixels(
-            make_predict(model, int(unit)), images[k : k + 1],
-            heatmaps[k : k + 1], patch=1, replace="mean",
-        )  # fmt: skip
-        np.testing.assert_allclose(curve[1:], expected[k], rtol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -95,10 +95,15 @@ def is_squashing(activation):
     return activation in (*_SQUASHING, *_SOFTMAX)
 
 
-def squashes(operation):
-    """Whether an operation turns scores into probabilities, and no more."""
+def is_taken_off(operation):
+    """Whether an operation at the end only squashes, casts or does nothing."""
+    if isinstance(operation, keras.layers.Identity):
+        return True
     if isinstance(operation, keras.layers.Softmax):
         return True
     if isinstance(operation, keras.layers.Activation):
-        return is_squashing(operation.activation)
-    return type(operation).__name__ in {"Sigmoid", "Softmax", "LogSoftmax"}
+        is_linear = operation.activation is keras.activations.linear
+        return is_linear or is_squashing(operation.activation)
+    return type(operation).__name__ in {
+        "Sigmoid", "Softmax", "LogSoftmax", "Cast",
+    }  # fmt: skip

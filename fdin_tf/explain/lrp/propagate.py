@@ -91,7 +91,8 @@ def relevance(
         target: What is explained. `"age"`: the output of that name, of
             several; `("gender", 1)`: one of its numbers; `1`: one number of
             the only output; an array of one number per example; a tuple of
-            numbers for outputs of more axes. Without a number: the highest
+            numbers for outputs of more axes. Outputs of a list are named 0, 1
+            and so on. Without a number: the highest
             score of each example, or the only one.
         composite: `Composite`, or its name in `COMPOSITES`.
         keep: Names of layers whose output's relevance is wanted. A layer of a
@@ -183,7 +184,7 @@ class Propagator:
             self._graph,
             composite,
             [self._start.slot],
-            keep=tuple(keep),
+            keep=(keep,) if isinstance(keep, str) else tuple(keep),
             renormalize=renormalize,
         )
         for name in sorted(set(composite.layers) - self._network.layers):

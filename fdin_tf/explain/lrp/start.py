@@ -1,6 +1,5 @@
 """The score that relevance propagation starts from."""
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -28,13 +27,10 @@ class Start:
     def __init__(self, graph, target):
         name, self._index = _parse(target, graph.outputs)
         outputs = graph.outputs
-        if name is None:
-            (self.slot,) = keras.tree.flatten(outputs)
-        else:
-            self.slot = outputs[name]
+        self.slot = outputs if name is None else outputs[name]
         self._target = target
         step = graph.producers.get(self.slot)
-        while step is not None and gates.squashes(step.operation):
+        while step is not None and gates.is_taken_off(step.operation):
             (self.slot,) = step.inputs
             step = graph.producers.get(self.slot)
         # The pre-activation of a layer with a softmax or sigmoid of its own.
@@ -117,23 +113,26 @@ class Start:
 
 def _parse(target, outputs):
     """A target as name of the output (None: the only one) and index."""
-    if isinstance(outputs, list | tuple) and len(outputs) == 1:
-        outputs = outputs[0]
+    if isinstance(outputs, list | tuple):
+        outputs = dict(enumerate(outputs))  # named by their places
+    if not isinstance(outputs, dict):
+        if isinstance(target, str):
+            raise ValueError(
+                "`target` must be a number of the only output, which has no "
+                f"name. Received: target={target!r}"
+            )
+        return None, _as_index(target, target)
     name, index = None, target
-    if isinstance(target, str):
-        name, index = target, None
-    elif isinstance(target, tuple) and target and isinstance(target[0], str):
-        name, index = target[0], target[1:]
-    names = list(outputs) if isinstance(outputs, dict) else []
-    if name is None and len(names) == 1:
-        (name,) = names
-    if name is None and not names and not isinstance(outputs, list | tuple):
-        return None, _as_index(index, target)
-    if name not in names:
+    whole = target if isinstance(target, tuple) else (target,)
+    if whole[:1] and isinstance(whole[0], str | int) and whole[0] in outputs:
+        name, *index = whole
+        index = tuple(index)
+    if len(outputs) == 1 and (name is None or not isinstance(name, str)):
+        (name,), index = outputs, target
+    if name is None:
         raise ValueError(
-            "`target` must name one of the outputs that the model names: "
-            f"{', '.join(map(repr, names)) or 'none'}. "
-            f"Received: target={target!r}"
+            "`target` must name one of the outputs "
+            f"{', '.join(map(repr, outputs))}. Received: target={target!r}"
         )
     return name, _as_index(index, target)
 

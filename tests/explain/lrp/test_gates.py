@@ -7,7 +7,7 @@ from keras import ops
 
 from fdin_tf.explain.lrp.gates import is_gate
 from fdin_tf.explain.lrp.gates import is_squashing
-from fdin_tf.explain.lrp.gates import squashes
+from fdin_tf.explain.lrp.gates import is_taken_off
 from fdin_tf.explain.lrp.gates import ungated
 from fdin_tf.explain.lrp.graph import read_graph
 from layers import RelationalImportance
@@ -68,18 +68,24 @@ def test_gates_alone_both_receive():
 
 
 @pytest.mark.parametrize(
-    "layer", [layers.Softmax(), layers.Activation("sigmoid")]
+    "layer",
+    [
+        layers.Softmax(),
+        layers.Activation("sigmoid"),
+        layers.Activation("linear"),
+        layers.Identity(),
+    ],
 )
-def test_layer_that_makes_probabilities_squashes(layer):
-    assert squashes(layer)
+def test_layer_that_makes_probabilities_or_nothing_is_taken_off(layer):
+    assert is_taken_off(layer)
 
 
 @pytest.mark.parametrize(
     "layer",
     [layers.Activation("relu"), layers.Dense(2, activation="softmax")],
 )
-def test_layer_that_does_more_or_other_does_not_squash(layer):
-    assert not squashes(layer)
+def test_layer_that_does_more_or_other_is_not_taken_off(layer):
+    assert not is_taken_off(layer)
 
 
 def test_activations_that_squash():

@@ -131,13 +131,6 @@ def test_output_that_is_not_there_is_an_error(target):
         relevance(model, examples(model), target)
 
 
-def test_list_of_outputs_has_no_names():
-    inputs = keras.Input((4,), dtype="float64")
-    model = keras.Model(inputs, [dense(1)(inputs), dense(2)(inputs)])
-    with pytest.raises(ValueError, match=r"that the model names: none"):
-        relevance(model, examples(model))
-
-
 @pytest.mark.parametrize("target", [3, -1, (0, 1), np.array([0, 1, 3])])
 def test_number_that_is_not_there_is_an_error(target):
     model = scores()
@@ -167,3 +160,27 @@ def test_other_number_of_targets_than_examples_is_an_error(target):
         ValueError, match=rf"each of the 3 examples. Received: {len(target)} n"
     ):
         relevance(model, examples(model), target)
+
+
+def test_outputs_of_a_list_are_named_by_their_places():
+    x = keras.Input((4,), dtype="float64")
+    model = keras.Model(x, [dense(1)(x), dense(3)(x)])
+    inputs = examples(model)
+    first, second = model(inputs)
+    found = check_sums(model, inputs, target=0)
+    np.testing.assert_allclose(found.score, first[:, 0])
+    found = check_sums(model, inputs, target=(1, 2))
+    np.testing.assert_allclose(found.score, second[:, 2])
+    with pytest.raises(ValueError, match=r"one of the outputs 0, 1\."):
+        check_sums(model, inputs, target="first")
+
+
+def test_a_cast_behind_the_softmax_is_taken_off_too():
+    x = keras.Input((4,), dtype="float64")
+    scores_of = dense(3)
+    probabilities = layers.Softmax(dtype="float64")(scores_of(x))
+    end = layers.Activation("linear", dtype="float32")(probabilities)
+    model = keras.Model(x, end)
+    inputs = examples(model)
+    found = check_sums(model, inputs, target=1)
+    np.testing.assert_allclose(found.score, scores_of(inputs)[:, 1])
