@@ -78,7 +78,8 @@ class Config:
         bases: Base networks.
         layers: Which layers are retrained: `dense`, `all`.
         base_fit: Training of base networks.
-        fit: Training for ratings.
+        dense_fit: Training of dense layers for ratings.
+        fit: Training of all layers for ratings.
         composite: Composite of the pictures of relevance, see `COMPOSITES`.
         num_shown: Number of photographs in a picture.
         show_faces: Draw the faces of people. Give it only where they agreed.
@@ -110,6 +111,7 @@ class Config:
     bases: tuple[Base, ...] = tuple(BASES)
     layers: tuple[Layers, ...] = ("dense", "all")
     base_fit: ImageFit = _FIT
+    dense_fit: ImageFit = _FIT
     fit: ImageFit = _FIT
     composite: Literal[*COMPOSITES] = "alpha_beta"
     num_shown: int = 4
@@ -174,20 +176,27 @@ _DRAWN = ImageFit(
 
 PRESETS = {
     "demo": (
-        "Drawn photographs, a quarter of an hour on two cores.",
+        "Drawn photographs, twenty minutes on two cores.",
         Config(
             name="embedded",
             photographs=PhotographsConfig(num_images=6000),
             base_photographs=PhotographsConfig(num_images=2500, seed=1),
             image_size=160,
-            conv_units=(24, 64, 128),
-            dense_units=(128, 32),
+            crop_from=180,
+            conv_units=(16, 48, 96),
+            dense_units=(96, 32),
             dropout=0.3,
             std=128.0,
             kernel_initializer="lecun_normal",
             base_fit=dataclasses.replace(_DRAWN, epochs=8),
-            fit=dataclasses.replace(_DRAWN, epochs=16),
-            composite="epsilon_gamma_box",
+            fit=dataclasses.replace(
+                _DRAWN,
+                epochs=20,
+                learning_rate=1.5e-3,
+                weight_decay=0.3,
+                copies=8,
+            ),
+            composite="epsilon_alpha2_beta1_plus_flat",
         ),
     ),
     "paper": (
@@ -207,6 +216,7 @@ PRESETS = {
             kernel_initializer="lecun_normal",
             base_fit=dataclasses.replace(_DRAWN, epochs=1, batch_size=4),
             attributes=("happiness",),
+            dense_fit=dataclasses.replace(_DRAWN, epochs=2, batch_size=4),
             fit=dataclasses.replace(_DRAWN, epochs=2, batch_size=4),
             num_shown=2,
         ),
@@ -242,7 +252,7 @@ def with_precision(config):
             name: dataclasses.replace(
                 getattr(config, name), precision=precision
             )
-            for name in ("fit", "base_fit")
+            for name in ("base_fit", "dense_fit", "fit")
         },
     )
 
