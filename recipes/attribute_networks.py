@@ -238,17 +238,21 @@ def train_study(config, train, test, call):
             return epoch_bar(bar, title, fit.epochs)
 
         bases, accuracies = base_networks(config, call, show_epochs)
-        trainer = trainer_of(train, config.fit, config, call)
+        fits = {"dense": config.dense_fit, "all": config.fit}
+        trainers = {
+            layers: trainer_of(train, fits[layers], config, call)
+            for layers in config.layers
+        }
         for key in keys:
             attribute, base, layers = key
             title = f"{attribute}, {base}, {RETRAINED[layers]}"
             with call.tracker.child(title, dict(zip(NETWORK, key))):
-                trained = trainer.train(
+                trained = trainers[layers].train(
                     bases[base],
                     attribute,
                     layers,
                     train.images,
-                    show_epochs(title, config.fit),
+                    show_epochs(title, fits[layers]),
                 )
                 call.tracker.log_history(trained.history)
             networks[key], histories[key] = trained.model, trained.history

@@ -173,6 +173,9 @@ _DRAWN = ImageFit(
     shift=0.03,
     light=0.1,
 )
+_RATINGS = dataclasses.replace(
+    _DRAWN, epochs=20, learning_rate=1.5e-3, weight_decay=0.3, copies=8
+)
 
 PRESETS = {
     "demo": (
@@ -189,13 +192,8 @@ PRESETS = {
             std=128.0,
             kernel_initializer="lecun_normal",
             base_fit=dataclasses.replace(_DRAWN, epochs=8),
-            fit=dataclasses.replace(
-                _DRAWN,
-                epochs=20,
-                learning_rate=1.5e-3,
-                weight_decay=0.3,
-                copies=8,
-            ),
+            dense_fit=_RATINGS,
+            fit=_RATINGS,
             composite="epsilon_alpha2_beta1_plus_flat",
         ),
     ),
