@@ -147,6 +147,7 @@ def test_weights_of_a_place_are_numbered_row_by_row(maps):
     ],
 )
 def test_each_place_is_drawn_like_a_matrix_of_its_own(initializer):
+    keras.utils.set_random_seed(0)
     layer = SpatiallyIndexedAttention(
         32,
         "fully_spatially_indexed",

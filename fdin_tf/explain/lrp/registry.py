@@ -187,10 +187,10 @@ def register(layer_class, propagate, signals=None):
 
     Example:
 
-    >>> register(
-    ...     keras.layers.UnitNormalization,
-    ...     lambda layer, inputs, outputs, relevances: relevances,
-    ... )
+    >>> class Mine(keras.layers.Layer):
+    ...     def call(self, x):
+    ...         return 2 * x
+    >>> register(Mine, lambda layer, inputs, outputs, relevances: relevances)
     """
     if not isinstance(layer_class, type):
         raise ValueError(
