@@ -122,13 +122,13 @@ def _parse(target, outputs):
                 f"name. Received: target={target!r}"
             )
         return None, _as_index(target, target)
-    name, index = None, target
     whole = target if isinstance(target, tuple) else (target,)
-    if whole[:1] and isinstance(whole[0], str | int) and whole[0] in outputs:
-        name, *index = whole
-        index = tuple(index)
-    if len(outputs) == 1 and (name is None or not isinstance(name, str)):
-        (name,), index = outputs, target
+    first = whole[0] if whole else None
+    name, index = None, target
+    if len(outputs) == 1 and not isinstance(first, str):
+        (name,) = outputs
+    elif isinstance(first, str | int) and first in outputs:
+        name, index = first, whole[1:]
     if name is None:
         raise ValueError(
             "`target` must name one of the outputs "

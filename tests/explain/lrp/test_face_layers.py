@@ -116,16 +116,18 @@ def test_cells_return_what_they_have_to_their_places():
     maps = normal(2, 3, 4, 6, 2)
     x = keras.Input(maps.shape[1:], dtype="float64")
     model = random_weights(
-        keras.Model(x, score_of(RegionSplit((2, 3), dtype="float64")(x)))
+        keras.Model(
+            x, score_of(RegionSplit((2, 3), dtype="float64", name="cells")(x))
+        )
     )
-    found = relevance(model, maps, composite="epsilon", keep=["region_split"])
+    found = relevance(model, maps, composite="epsilon", keep=["cells"])
     for clip in range(2):
         cells = np.empty((6, 3, 2 * 2 * 2))
         for i, t in np.ndindex(6, 3):
             top, left = 2 * (i // 3), 2 * (i % 3)
             cells[i, t] = maps[clip, t, top : top + 2, left : left + 2].ravel()
         of_cells = literal_score(model, cells)
-        close(found.layers["region_split"][clip], of_cells)
+        close(found.layers["cells"][clip], of_cells)
         expected = np.empty(maps.shape[1:])
         for i, t in np.ndindex(6, 3):
             top, left = 2 * (i // 3), 2 * (i % 3)
