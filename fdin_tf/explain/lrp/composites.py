@@ -3,11 +3,11 @@
 import dataclasses
 from collections.abc import Callable
 
+from fdin_tf.explain.lrp.first_layer_rules import Flat
+from fdin_tf.explain.lrp.first_layer_rules import ZBox
 from fdin_tf.explain.lrp.rules import AlphaBeta
 from fdin_tf.explain.lrp.rules import Epsilon
-from fdin_tf.explain.lrp.rules import Flat
 from fdin_tf.explain.lrp.rules import Gamma
-from fdin_tf.explain.lrp.rules import ZBox
 from fdin_tf.explain.lrp.rules import ZPlus
 
 _EPSILON = Epsilon()

@@ -12,6 +12,7 @@ from fdin_tf.explain.lrp.affine import fold_before
 from fdin_tf.explain.lrp.affine import normalization_map
 from fdin_tf.explain.lrp.affine import scale_and_shift
 from fdin_tf.explain.lrp.bounds import bounds_of
+from fdin_tf.explain.lrp.first_layer_rules import ZBox
 from fdin_tf.explain.lrp.folding import Folded
 from fdin_tf.explain.lrp.folding import linear_layer
 from fdin_tf.explain.lrp.graph import Slot
@@ -19,7 +20,6 @@ from fdin_tf.explain.lrp.registry import all_inputs
 from fdin_tf.explain.lrp.registry import first_input
 from fdin_tf.explain.lrp.registry import handles
 from fdin_tf.explain.lrp.registry import unknown
-from fdin_tf.explain.lrp.rules import ZBox
 from fdin_tf.explain.lrp.rules import per_example
 from fdin_tf.explain.lrp.rules import stabilized
 

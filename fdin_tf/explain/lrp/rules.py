@@ -40,6 +40,14 @@ def per_example(values):
     return tf.reduce_sum(values, axis=list(range(1, values.shape.rank)))
 
 
+def check_positive(name, value):
+    """Refuses what is no number above 0."""
+    if not value > 0:
+        raise ValueError(
+            f"`{name}` must be a number above 0. Received: {name}={value}"
+        )
+
+
 @dataclasses.dataclass(frozen=True)
 class Epsilon:
     """In proportion to `z_ij`: equation 2.
@@ -58,7 +66,7 @@ class Epsilon:
     bias: bool = True
 
     def __post_init__(self):
-        _check_positive("epsilon", self.epsilon)
+        check_positive("epsilon", self.epsilon)
 
     def __call__(self, affine, x, relevance):
         """Shares the relevance of the outputs among the inputs.
@@ -170,7 +178,7 @@ class Gamma:
     bias: bool = True
 
     def __post_init__(self):
-        _check_positive("epsilon", self.epsilon)
+        check_positive("epsilon", self.epsilon)
         if not self.gamma >= 0:
             raise ValueError(
                 "`gamma` must be a number of at least 0. "
@@ -189,90 +197,6 @@ class Gamma:
             return tf.where(is_up, grown, s), tf.where(is_up, s, grown)
 
         return _by_sign(affine, x, relevance, coefficients, self.bias)
-
-
-@dataclasses.dataclass(frozen=True)
-class WSquare:
-    """In proportion to squared weights, whatever the inputs.
-
-        R_i = sum_j w_ij^2 R_j / sum_i' w_i'j^2
-
-    For a first layer whose inputs have no natural zero (Montavon et al.,
-    2017). The bias takes nothing.
-    """
-
-    def __call__(self, affine, x, relevance):
-        """As `Epsilon`."""
-        return _regardless(affine, x, tf.square(affine.kernel), relevance)
-
-
-@dataclasses.dataclass(frozen=True)
-class Flat:
-    """Equal shares for all inputs of an output.
-
-        R_i = sum_j R_j / n_j,  n_j: number of inputs of output j
-
-    For a first layer whose single pixels are of no interest (Lapuschkin et
-    al., Nature Communications 2019). The bias takes nothing.
-    """
-
-    def __call__(self, affine, x, relevance):
-        """As `Epsilon`."""
-        return _regardless(affine, x, tf.ones_like(affine.kernel), relevance)
-
-
-@dataclasses.dataclass(frozen=True)
-class ZBox:
-    """For inputs between bounds, as pixels are: the z^B rule.
-
-        R_i = sum_j (x_i w_ij - l_i w_ij^+ - h_i w_ij^-) R_j
-              / sum_i' (x_i' w_i'j - l_i' w_i'j^+ - h_i' w_i'j^-)
-
-    Montavon et al., Pattern Recognition 2017. The bias takes nothing.
-
-    Attributes:
-        low: Least value `l` of an input *of the network*; what only scales
-            and shifts before the layer, such as the subtraction of a mean,
-            is applied to it as well.
-        high: Largest value `h`, likewise.
-        epsilon: As in `Epsilon`.
-
-    Raises:
-        ValueError: If `low` is not below `high`.
-    """
-
-    low: float = 0.0
-    high: float = 255.0
-    epsilon: float = 1e-9
-
-    def __post_init__(self):
-        _check_positive("epsilon", self.epsilon)
-        if not self.low < self.high:
-            raise ValueError(
-                "`low` must be below `high`. Received: "
-                f"low={self.low}, high={self.high}"
-            )
-
-    def __call__(self, affine, x, relevance, bounds=None):
-        """As `Epsilon`, with the bounds of `x` itself if given."""
-        low, high = bounds or (self.low, self.high)
-        terms = []  # of each: the factor of the transposed product
-        z = 0.0
-        for factor, sign, kernel in (
-            (x, 1, affine.kernel),
-            (low, -1, tf.maximum(affine.kernel, 0)),
-            (high, -1, tf.minimum(affine.kernel, 0)),
-        ):
-            factor = sign * tf.broadcast_to(
-                tf.cast(factor, x.dtype), tf.shape(x)
-            )
-            product, transpose = affine.pull(factor, kernel)
-            terms.append((factor, transpose))
-            z += product
-        divisor = stabilized(z, self.epsilon)
-        s = relevance / divisor
-        shares = sum(factor * transpose(s) for factor, transpose in terms)
-        return shares, {"stabilizer": per_example((divisor - z) * s)}
 
 
 def _by_sign(affine, x, relevance, coefficients, bias, with_negative=True):
@@ -320,14 +244,6 @@ def _by_sign(affine, x, relevance, coefficients, bias, with_negative=True):
     return shares, {"bias": of_bias, "stabilizer": lost}
 
 
-def _regardless(affine, x, kernel, relevance):
-    """In proportion to the kernel given, whatever the inputs."""
-    z, transpose = affine.pull(tf.ones_like(x), kernel)
-    lost = tf.where(z > 0, tf.zeros_like(relevance), relevance)
-    shares = transpose(tf.math.divide_no_nan(relevance, z))
-    return shares, {"stabilizer": per_example(lost)}
-
-
 def _dot(a, b):
     """Sum of products over all axes but the first, without the products."""
     size = tf.shape(a)[0]
@@ -345,10 +261,3 @@ def _times(a, bias):
 
 def _as(number, like):
     return tf.cast(number, like.dtype)
-
-
-def _check_positive(name, value):
-    if not value > 0:
-        raise ValueError(
-            f"`{name}` must be a number above 0. Received: {name}={value}"
-        )
