@@ -38,11 +38,11 @@ from fdin_tf.training.precision import choose_precision
 from recipes.attribute_explanations import explain_attributes
 from recipes.attribute_networks import load_halves
 from recipes.attribute_networks import train_study
-from recipes.attribute_report import REPORT
 from recipes.attribute_report import begin
 from recipes.attribute_report import publish
 from recipes.cli import config_from_presets
 from recipes.cli import run_recipe
+from recipes.study_call import REPORT
 
 Attribute = Literal["attractiveness", "happiness", "confidence", "intelligence"]
 Base = Literal["age", "gender"]
