@@ -17,6 +17,7 @@ from fdin_tf.data.cache import atomic_path
 from fdin_tf.data.cache import sweep
 from fdin_tf.data.cache import write_json
 from fdin_tf.models.levi_hassner import CLASSES
+from fdin_tf.training.epoch_seeds import seed_dropout
 
 OPTIMIZERS = {
     "nesterov": functools.partial(
@@ -198,7 +199,7 @@ def fit_images(
     for epoch in range(len(history), config.epochs):
         rng = np.random.default_rng([seed, epoch])
         order = rng.permutation(len(values))
-        _seed_dropout(model, rng)
+        seed_dropout(model, rng)
         model.optimizer.learning_rate = config.rate(epoch)
         metrics = model.fit(
             {name: inputs_of(epoch % config.copies)[order]},
@@ -234,12 +235,6 @@ def _compile(model, target, config):
         metrics=["accuracy" if is_class else "mae"],
     )
     optimizer.build(model.trainable_variables)
-
-
-def _seed_dropout(model, rng):
-    for variable in model.variables:
-        if variable.path.endswith("seed_generator_state"):
-            variable.assign(rng.integers(0, 2**31, size=variable.shape))
 
 
 def _checkpoints(folder):

@@ -16,6 +16,7 @@ from fdin_tf.data.clips import TARGET_CLASSES
 from fdin_tf.data.pipeline import batches_per_epoch
 from fdin_tf.data.pipeline import make_dataset
 from fdin_tf.data.pipeline import target_values
+from fdin_tf.training.epoch_seeds import EpochSeeds
 from fdin_tf.training.fit_config import FitConfig
 from fdin_tf.training.fit_config import compile_model
 
@@ -113,7 +114,7 @@ def fit(
             epochs=last_epoch,
             steps_per_epoch=num_batches,
             validation_data=dataset(valid),
-            callbacks=[_cosine(config), _EpochSeeds(seed), progress],
+            callbacks=[_cosine(config), EpochSeeds(seed), progress],
             verbose=0,
             shuffle=False,  # the dataset is shuffled
         )
@@ -159,24 +160,6 @@ class _TargetScale:
         model.get_layer(target).set_weights(
             [kernel * self.deviation, bias * self.deviation + self.mean]
         )
-
-
-class _EpochSeeds(keras.callbacks.Callback):
-    """Dropout that depends on the seed and the epoch's number alone."""
-
-    def __init__(self, seed):
-        super().__init__()
-        self.seed = seed
-
-    def on_epoch_begin(self, epoch, logs=None):
-        states = [
-            variable
-            for variable in self.model.variables
-            if variable.path.endswith("seed_generator_state")
-        ]
-        rng = np.random.default_rng([self.seed, epoch])
-        for state in states:
-            state.assign(rng.integers(0, 2**31, size=state.shape))
 
 
 class _Progress(keras.callbacks.Callback):
