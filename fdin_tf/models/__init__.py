@@ -5,6 +5,10 @@ from fdin_tf.models.baselines import build_holistic
 from fdin_tf.models.baselines import build_image_cnn
 from fdin_tf.models.baselines import build_regional
 from fdin_tf.models.fdin import build_fdin
+from fdin_tf.models.gnet_snet import average_networks
+from fdin_tf.models.gnet_snet import build_face_network
+from fdin_tf.models.gnet_snet import replace_head
+from fdin_tf.models.gnet_snet import single_networks
 from fdin_tf.models.imagenet import build_imagenet_encoder
 from fdin_tf.models.levi_hassner import AGE_GROUPS
 from fdin_tf.models.levi_hassner import build_levi_hassner
@@ -22,8 +26,10 @@ from fdin_tf.models.vggface_weights import load_vggface_weights
 
 __all__ = [
     "AGE_GROUPS",
+    "average_networks",
     "build_additive",
     "build_contrast_encoder",
+    "build_face_network",
     "build_fdin",
     "build_holistic",
     "build_image_cnn",
@@ -38,6 +44,8 @@ __all__ = [
     "fit_pca",
     "load_levi_hassner_weights",
     "load_vggface_weights",
+    "replace_head",
+    "single_networks",
     "some_frames",
     "transfer_levi_hassner",
 ]

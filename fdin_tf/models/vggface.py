@@ -54,9 +54,10 @@ def build_vggface_encoder(frame_shape=(96, 96, 3), filters=(64, 128, 256, 512)):
       [Kim and Ro, ECCV 2018](https://arxiv.org/abs/1711.10688), section 4.1.
     """
     check_frame_shape(frame_shape, multiple_of=16)
-    _check_length("filters", filters, 4)
+    check_length("filters", filters, 4)
     frames = keras.Input(frame_shape, name="frames")
-    return keras.Model(frames, _blocks(frames, filters), name="vggface_encoder")
+    maps = convolution_blocks(frames, filters)
+    return keras.Model(frames, maps, name="vggface_encoder")
 
 
 def build_vggface(
@@ -97,10 +98,11 @@ def build_vggface(
     - Parkhi, Vedaldi and Zisserman, Deep Face Recognition, BMVC 2015, table 3.
     """
     check_frame_shape(input_shape, multiple_of=32)
-    _check_length("filters", filters, 5)
-    _check_length("dense_units", dense_units, 2)
+    check_length("filters", filters, 5)
+    check_length("dense_units", dense_units, 2)
     images = keras.Input(input_shape, name="images")
-    hidden = keras.layers.Flatten(name="flatten")(_blocks(images, filters))
+    maps = convolution_blocks(images, filters)
+    hidden = keras.layers.Flatten(name="flatten")(maps)
     for name, units in zip(("fc6", "fc7"), dense_units):
         hidden = keras.layers.Dense(units, activation="relu", name=name)(hidden)
     scores = keras.layers.Dense(classes, name="fc8")(hidden)
@@ -150,17 +152,52 @@ def check_frame_shape(shape, multiple_of):
         )
 
 
-def _check_length(name, sizes, length):
+def check_length(name, sizes, length):
+    """Refuses another number of layers than the network has.
+
+    Args:
+        name: Name of the argument.
+        sizes: What should hold a size for each of the layers.
+        length: Number of the layers.
+
+    Raises:
+        ValueError: If `sizes` is not as above.
+
+    Example:
+
+    >>> check_length("dense_units", (4096, 4096), 2)
+    """
     if len(sizes) != length:
         raise ValueError(
             f"Expected {length} sizes of layers. Received: {name}={sizes}"
         )
 
 
-def _blocks(images, filters):
-    """Mean subtraction, then one block of convolutions per entry."""
+def convolution_blocks(
+    images, filters, std=1.0, kernel_initializer="glorot_uniform"
+):
+    """Mean subtraction, then one block of convolutions per entry.
+
+    Args:
+        images: Keras tensor of RGB images in 0..255.
+        filters: Number of filters of the convolutions, for each block.
+        std: What the difference to the mean is divided by.
+        kernel_initializer: Initial kernels of the convolutions.
+
+    Returns:
+        Keras tensor of the maps behind the last block's pooling.
+
+    Example:
+
+    >>> images = keras.Input((64, 96, 3))
+    >>> convolution_blocks(images, filters=(4, 8)).shape
+    (None, 16, 24, 8)
+    """
     hidden = keras.layers.Normalization(
-        mean=VGGFACE_MEAN, variance=(1.0,) * 3, dtype="float32", name=MEAN_LAYER
+        mean=VGGFACE_MEAN,
+        variance=(float(std) ** 2,) * 3,
+        dtype="float32",
+        name=MEAN_LAYER,
     )(images)
     for block, units in enumerate(filters, start=1):
         for i in range(1, NUM_CONVOLUTIONS[block - 1] + 1):
@@ -169,6 +206,7 @@ def _blocks(images, filters):
                 kernel_size=3,
                 padding="same",
                 activation="relu",
+                kernel_initializer=kernel_initializer,
                 name=f"conv{block}_{i}",
             )(hidden)
         hidden = keras.layers.MaxPooling2D(name=f"pool{block}")(hidden)
