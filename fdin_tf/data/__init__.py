@@ -4,6 +4,11 @@ from fdin_tf.data.clips import check_clips
 from fdin_tf.data.clips import read_clip_table
 from fdin_tf.data.encode import EncodedClips
 from fdin_tf.data.encode import encode_clips
+from fdin_tf.data.face_images import BOX_COLUMNS
+from fdin_tf.data.face_images import CELEBA_ATTRIBUTES
+from fdin_tf.data.face_images import POINT_COLUMNS
+from fdin_tf.data.face_images import attribute_labels
+from fdin_tf.data.face_images import face_points
 from fdin_tf.data.folds import Fold
 from fdin_tf.data.folds import load_folds
 from fdin_tf.data.folds import make_folds
@@ -24,12 +29,17 @@ from fdin_tf.data.uva_nemo import load_uva_nemo
 
 __all__ = [
     "ATTRIBUTES",
+    "BOX_COLUMNS",
+    "CELEBA_ATTRIBUTES",
+    "POINT_COLUMNS",
     "EncodedClips",
     "Fold",
+    "attribute_labels",
     "check_clips",
     "check_images",
     "encode_clips",
     "expression_pairs",
+    "face_points",
     "load_clips",
     "load_folds",
     "load_images",

@@ -8,6 +8,9 @@ import pandera.pandas as pa
 from sklearn.model_selection import GroupShuffleSplit
 
 from fdin_tf.data.clips import TARGET_CLASSES
+from fdin_tf.data.face_images import FACE_CELLS
+from fdin_tf.data.face_images import FACE_COLUMNS
+from fdin_tf.data.face_images import check_faces
 from fdin_tf.data.tables import cell_error
 from fdin_tf.data.tables import check_table
 from fdin_tf.data.tables import read_csv_text
@@ -34,6 +37,7 @@ IMAGE_SCHEMA = pa.DataFrameSchema(
         "database": pa.Column(str, _NAME),
         "expression": pa.Column(str, nullable=True, required=False),
         **dict.fromkeys(ATTRIBUTES, _RATING),
+        **FACE_COLUMNS,
     }
 )
 
@@ -45,6 +49,7 @@ _EXPECTED = {
     "gender": "female, male, or nothing",
     "database": "the name of a database",
     **dict.fromkeys(ATTRIBUTES, "a mean rating from 1 to 9, or nothing"),
+    **FACE_CELLS,
 }
 
 
@@ -54,19 +59,37 @@ def read_image_table(path):
     Args:
         path: CSV file with the columns `image_id`, `path` (of the image,
             relative to the CSV file or absolute), `subject`, `age` (years),
-            `gender` (`female`, `male`), `database` and, optionally,
-            `expression` (a word) and mean ratings from 1 to 9 under the names
-            of `ATTRIBUTES`. Age, gender, expression and ratings may be left
-            empty. Further columns are kept.
+            `gender` (`female`, `male`), `database`, and any of those below.
+            Age, gender and all below but `split` may be left empty in single
+            rows. Further columns are kept.
+
+    Columns that a table may have:
+
+        expression      a word
+        attractiveness, happiness, confidence, intelligence (`ATTRIBUTES`)
+                        mean ratings from 1 to 9
+        split           train, valid or test, one for all images of a subject
+        left_eye_x ... right_mouth_y (`POINT_COLUMNS`)
+                        five points of the face: pixels of the image as
+                        `read_image` gives it (turned as EXIF says), x then
+                        y, left meaning left in the image; in a row all ten
+                        numbers are filled or none
+        box_x, box_y, box_width, box_height (`BOX_COLUMNS`)
+                        a box around the face: pixels, upper left corner and
+                        size; in a row all four numbers are filled or none
+        5_o_Clock_Shadow ... Young (`CELEBA_ATTRIBUTES`)
+                        0 or 1, nothing where it is not known; `Male` agrees
+                        with `gender` where both are known
 
     Returns:
         A checked DataFrame, one row per image, with absolute paths.
 
     Raises:
         FileNotFoundError: If there is no such CSV file.
-        ValueError: If the file is no table or a cell is not valid, which an
-            image that does not exist also is not; the message names the file,
-            the line and the column.
+        ValueError: If the file is no table, some columns of the points or of
+            the box are missing, or a cell is not valid, which an image that
+            does not exist also is not; the message names the file, the line
+            and the column.
     """
     path = Path(path)
     table = read_csv_text(path, "the image table")
@@ -104,11 +127,14 @@ def check_images(images, source="the image table", first_line=None, folder="."):
     7.5
     """
     images = check_table(images, IMAGE_SCHEMA, _EXPECTED, source, first_line)
-    folder = Path(folder).resolve()
-    images["path"] = [os.path.normpath(folder / path) for path in images.path]
+    folder = str(Path(folder).resolve())
+    images["path"] = [
+        os.path.normpath(os.path.join(folder, path)) for path in images.path
+    ]
     for row, path in enumerate(images.path):
         if not os.path.isfile(path):
             raise cell_error("path", row, path, _EXPECTED, source, first_line)
+    check_faces(images, source, first_line)
     return images
 
 

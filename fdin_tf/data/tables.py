@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
+_NUMBERS = (np.dtype(int), np.dtype(float))
+
 
 def read_csv_text(path, what):
     """Reads a CSV file as text, cell by cell.
@@ -82,21 +84,20 @@ def check_table(table, schema, expected, source, first_line=None, of="row"):
         raise ValueError(f"{source}: expected at least one {of}, found none.")
     table = table.reset_index(drop=True).copy()
     for name, column in schema.columns.items():
-        if name in table:
-            text = _as_text(table[name])
-            table[name] = text
-            kind = column.dtype.type
-            if kind in (np.dtype(float), np.dtype(int)):
-                numbers = pd.to_numeric(text, errors="coerce")
-                wrong = numbers.isna() & text.notna()
-                if kind == np.dtype(int):
-                    wrong = numbers.isna() | (numbers % 1 != 0)
-                if wrong.any():
-                    row = wrong.to_numpy().argmax()
-                    raise cell_error(
-                        name, row, text[row], expected, source, first_line
-                    )
-                table[name] = numbers.astype(kind)
+        if name not in table:
+            continue
+        cells, kind = table[name], column.dtype.type
+        if kind not in (np.dtype(float), np.dtype(int)):
+            table[name] = _as_text(cells)
+            continue
+        numbers, wrong = _as_numbers(cells)
+        if kind == np.dtype(int):
+            wrong = numbers.isna() | (numbers % 1 != 0)
+        if wrong.any():
+            row = wrong.to_numpy().argmax()
+            value = _as_text(cells)[row]
+            raise cell_error(name, row, value, expected, source, first_line)
+        table[name] = numbers.astype(kind)
     try:
         return schema.validate(table, lazy=True)
     except pa.errors.SchemaErrors as error:
@@ -136,3 +137,12 @@ def _as_text(column):
     text = column.astype("string").str.strip()
     text = text.mask(text == "")
     return text.astype(object).where(text.notna(), None)
+
+
+def _as_numbers(cells):
+    """Numbers of a column, and which cells are none though not empty."""
+    if cells.dtype in _NUMBERS:  # as they are, text would be slow
+        return cells, pd.Series(False, cells.index)
+    text = _as_text(cells)
+    numbers = pd.to_numeric(text, errors="coerce")
+    return numbers, numbers.isna() & text.notna()
