@@ -32,7 +32,7 @@ class Composite:
         layers: Rules of single layers by name, above all others.
 
     Raises:
-        ValueError: If what is given as a rule is none.
+        ValueError: If what is given as a rule is none, or its class.
 
     Example:
 
@@ -55,10 +55,12 @@ class Composite:
             rule = getattr(self, kind)
             rules += [] if rule is None else [(kind, rule)]
         for name, rule in (*rules, *self.layers.items()):
-            if isinstance(rule, type) or not callable(rule):
+            has_no_brackets = isinstance(rule, type) or rule is ZPlus
+            if has_no_brackets or not callable(rule):
                 raise ValueError(
-                    "A rule must be one of `fdin_tf.explain.lrp.rules`, such "
-                    f"as `Epsilon()`. Received: {name}={rule!r}"
+                    "A rule must be one of `fdin_tf.explain.lrp`, with "
+                    "brackets, such as `Epsilon()`. "
+                    f"Received: {name}={rule!r}"
                 )
 
     def rule(self, kind, name, is_first=False, is_last=False):
@@ -71,7 +73,7 @@ class Composite:
             is_last: Whether no other convolution follows.
 
         Returns:
-            A rule of `fdin_tf.explain.lrp.rules`.
+            A rule of `fdin_tf.explain.lrp`.
         """
         if name in self.layers:
             return self.layers[name]

@@ -37,7 +37,7 @@ def test_whole_network_is_literal(name, build, dtype):
     found = relevance(model, x[None], 1, composite)
     exact = build("float64")
     exact.set_weights(model.get_weights())
-    expected = literal_network(exact.layers[1:], composite, x, 1)
+    expected, lost = literal_network(exact.layers[1:], composite, x, 1)
     assert found.inputs.dtype == dtype
     tolerance = 1e-5 if dtype == "float64" else 5e-5
     np.testing.assert_allclose(
@@ -45,6 +45,10 @@ def test_whole_network_is_literal(name, build, dtype):
         expected,
         rtol=0,
         atol=tolerance * np.abs(expected).max(),
+    )
+    size = np.abs(found.score).max() + np.abs(expected).sum()
+    np.testing.assert_allclose(
+        found.conservation.sinks()["lost"], [lost], atol=tolerance * size
     )
 
 
@@ -114,12 +118,16 @@ def test_rule_of_a_single_layer_is_above_all_others():
     [
         ({"dense": "epsilon"}, "dense='epsilon'"),
         ({"convolution": AlphaBeta}, "convolution=<class"),
+        ({"dense": ZPlus}, "dense=<function ZPlus"),
+        ({"layers": {"conv1": ZPlus}}, "conv1=<function ZPlus"),
         ({"first": 0.1}, r"first=0\.1"),
         ({"layers": {"dense": None}}, "dense=None"),
     ],
 )
 def test_what_is_no_rule_is_refused(rules, message):
-    with pytest.raises(ValueError, match=rf"such as `Epsilon.*{message}"):
+    with pytest.raises(
+        ValueError, match=rf"with brackets, such as `Epsilon.*{message}"
+    ):
         Composite(**rules)
 
 
