@@ -53,7 +53,8 @@ class ClipPropagator:
         composite: See `relevance`.
 
     Raises:
-        ValueError: See `relevance`; also if the model takes no clips.
+        ValueError: See `relevance`; also if the model takes no clips, or has
+            more than one layer that gives a level.
 
     Example:
 
@@ -86,9 +87,18 @@ class ClipPropagator:
             ("regions", RegionSplit),
             ("frames", FrameEncoder),
         ):
-            for step in graph.steps:
-                if isinstance(step.operation, kind):
-                    self._layers[level] = step.name
+            found = [
+                step.name
+                for step in graph.steps
+                if isinstance(step.operation, kind)
+            ]
+            if len(found) > 1:
+                raise ValueError(
+                    f"`model` must have one {kind.__name__} at most, for the "
+                    f"relevance of {level}. Received: {', '.join(found)}"
+                )
+            if found:
+                self._layers[level] = found[0]
         self._propagator = Propagator(
             model, target, composite, keep=self._layers.values()
         )

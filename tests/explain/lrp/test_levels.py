@@ -10,6 +10,7 @@ from fdin_tf.explain.lrp import ClipPropagator
 from fdin_tf.explain.lrp import relevance
 from fdin_tf.models import build_fdin
 from fdin_tf.serving.export import join_encoder
+from layers import PairwiseRelation
 from tests.models import test_fdin
 from tests.models import test_siam
 from tests.models.test_fdin import randomize
@@ -218,6 +219,25 @@ def test_an_image_model_is_an_error():
 def test_a_model_of_one_tensor_is_an_error():
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
     with pytest.raises(ValueError, match="must take a dict with 'frames'"):
+        ClipPropagator(model)
+
+
+@pytest.mark.parametrize("is_shared", [True, False])
+def test_several_layers_that_give_a_level_are_an_error(is_shared):
+    """Relevance of pairs would be that of one of them."""
+    features = keras.Input((9, 4), name="features")
+    first = PairwiseRelation((3,), name="first")
+    second = first if is_shared else PairwiseRelation((3,), name="second")
+    both = keras.layers.Add()([first(features), second(2 * features)])
+    model = keras.Model(
+        {"features": features},
+        {"age": keras.layers.Dense(1)(keras.layers.Flatten()(both))},
+    )
+    other = r"first \(2\)" if is_shared else "second"
+    with pytest.raises(
+        ValueError,
+        match=rf"one PairwiseRelation at most.*pairs\..*: first, {other}",
+    ):
         ClipPropagator(model)
 
 
