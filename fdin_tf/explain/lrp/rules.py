@@ -3,7 +3,8 @@
 With `z_ij = x_i w_ij` what input i adds to output j, every rule is one way to
 divide the relevance `R_j` of the outputs in proportion to something like
 `z_ij`, so that the shares of an output sum to its relevance. A layer's bias
-takes its own share, which leaves the inputs: it is a sink, and reported.
+takes its own share, which leaves the inputs: it is a sink, and reported. What
+neither inputs nor sinks received is lost.
 
 The conventions are those of equations 2 and 3 of Arbabzadah et al. (GCPR
 2016): `sign(0) = +1` in the stabiliser, and `alpha + beta = 1`, so that
@@ -138,9 +139,11 @@ class AlphaBeta:
                 tf.math.divide_no_nan(beta * relevance, negative),
             )
 
-        return _by_sign(
+        # What is missing met no contribution: there is no stabiliser.
+        shares, of_bias, _ = _by_sign(
             affine, x, relevance, coefficients, self.bias, self.beta != 0
         )
+        return shares, {"bias": of_bias}
 
 
 def ZPlus(bias=True):
@@ -196,13 +199,17 @@ class Gamma:
             grown = (1 + self.gamma) * s
             return tf.where(is_up, grown, s), tf.where(is_up, s, grown)
 
-        return _by_sign(affine, x, relevance, coefficients, self.bias)
+        shares, of_bias, missing = _by_sign(
+            affine, x, relevance, coefficients, self.bias
+        )
+        return shares, {"bias": of_bias, "stabilizer": missing}
 
 
 def _by_sign(affine, x, relevance, coefficients, bias, with_negative=True):
     """R_i = sum_j (a_j z_ij^+ + b_j z_ij^-) for a, b of the sums of each.
 
-    Without negative contributions their sum, and b, are None.
+    Without negative contributions their sum, and b, are None. Returns the
+    shares of x, what the bias took, and what neither received.
     """
     up, down = tf.maximum(affine.kernel, 0), tf.minimum(affine.kernel, 0)
     bias = tf.cast(affine.bias if bias else 0.0, x.dtype)
@@ -222,26 +229,25 @@ def _by_sign(affine, x, relevance, coefficients, bias, with_negative=True):
             pulls.append((part, pull_positive, pull_negative))
         a, b = coefficients(positive, negative)
         shares, of_bias = 0.0, _times(a, bias_up)
-        lost = per_example(relevance) - _dot(a, positive)
+        missing = per_example(relevance) - _dot(a, positive)
         if with_negative:
             of_bias += _times(b, bias_down)
-            lost -= _dot(b, negative)
+            missing -= _dot(b, negative)
         for part, pull_positive, pull_negative in pulls:
             pulled = pull_positive(a)
             if with_negative:
                 pulled += pull_negative(b)
             shares += part * pulled
-        return shares, of_bias, lost
+        return shares, of_bias, missing
 
     # Behind a ReLU no input is negative, and half of the products is enough.
-    shares, of_bias, lost = tf.cond(
+    return tf.cond(
         tf.reduce_any(x < 0),
         lambda: shared(
             [(tf.maximum(x, 0), up, down), (tf.minimum(x, 0), down, up)]
         ),
         lambda: shared([(x, up, down)]),
     )
-    return shares, {"bias": of_bias, "stabilizer": lost}
 
 
 def _dot(a, b):

@@ -134,12 +134,16 @@ def _windows(layer, shape):
 
 
 def literal_network(stack, composite, x, target):
-    """Relevance of one example by layers in float64, one after the other."""
+    """Relevance of one example by layers in float64, one after the other.
+
+    Returns it and what was lost: what met no contribution.
+    """
     activations = [np.asarray(x, "float64")]
     for layer in stack:
         activations.append(np.array(layer(activations[-1][None]))[0])
     r = np.zeros(activations[-1].size)
     r[target] = activations[-1].ravel()[target]
+    lost = 0.0
     has_weights = [bool(layer.weights) for layer in stack]
     *_, last = [None, *(x for x in stack if isinstance(x, layers.Conv2D))]
     for k in reversed(range(len(stack))):
@@ -160,5 +164,7 @@ def literal_network(stack, composite, x, target):
         if has_weights[k] and not any(has_weights[:k]):
             rule = composite.first or rule
         w, bias = matrix_of(layer, before.shape)
-        r, *_ = literal(rule, before.ravel(), w, bias, r)
-    return r.reshape(activations[0].shape)
+        r, _, kept_back = literal(rule, before.ravel(), w, bias, r)
+        if not hasattr(rule, "epsilon"):  # no stabiliser has it
+            lost += kept_back
+    return r.reshape(activations[0].shape), lost

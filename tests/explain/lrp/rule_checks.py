@@ -47,15 +47,36 @@ def assert_equals_its_literal_equation(rule, dtype, problem):
         np.testing.assert_allclose(
             sinks.get("bias", np.zeros(4))[n], of_bias, **close
         )
-        np.testing.assert_allclose(sinks["stabilizer"][n], kept_back, **close)
+        np.testing.assert_allclose(
+            kept_back_by(shares, sinks, relevance)[n], kept_back, **close
+        )
+
+
+def kept_back_by(shares, sinks, relevance):
+    """What a stabiliser took; of rules without one, what is missing."""
+    if "stabilizer" in sinks:
+        return sinks["stabilizer"]
+    return missing_of(shares, sinks, relevance)
+
+
+def missing_of(shares, sinks, relevance):
+    """What neither the inputs nor a sink of any name has."""
+    shares, relevance = (
+        np.reshape(r, (len(r), -1)).sum(axis=1) for r in (shares, relevance)
+    )
+    return relevance - shares - sum(sinks.values())
 
 
 def assert_keeps_the_sum(rule, problem):
-    """Shares and sinks sum to the relevance."""
+    """Shares and sinks sum to the relevance, where it met contributions."""
     x, kernel, bias, relevance = problem
     shares, sinks = shared(rule, x, kernel, bias, relevance)
+    met_none = [
+        0.0 if "stabilizer" in sinks else literal(rule, *of)[-1]
+        for of in zip(x, [kernel] * 4, [bias] * 4, relevance)
+    ]
     np.testing.assert_allclose(
-        shares.sum(axis=1) + sum(sinks.values()), relevance.sum(axis=1)
+        missing_of(shares, sinks, relevance), met_none, atol=1e-12
     )
 
 

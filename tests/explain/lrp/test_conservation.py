@@ -112,6 +112,23 @@ def test_every_layer_accounts_for_all_it_received(
         np.testing.assert_allclose(step["handed_on"], before["received"])
 
 
+def test_what_met_no_contribution_is_lost():
+    """A score below 0 has no positive contributions by `ZPlus`."""
+    model = named_network()
+    for name, sign in (("a", 1.0), ("b", -1.0)):
+        layer = model.get_layer(name)
+        layer.set_weights([sign * np.abs(layer.kernel), 0 * layer.bias])
+    x = np.abs(examples(model))
+    found = relevance(model, x, 0, "z_plus")
+    steps = found.conservation.steps
+    assert np.all(found.score < 0)
+    np.testing.assert_allclose(steps["b"]["lost"], found.score)
+    assert not np.any(found.inputs)
+    assert "stabilizer" not in found.conservation.sinks()
+    with pytest.raises(ConservationError, match="layer 'b' loses 1 of the"):
+        relevance(model, x, 0, "z_plus", strict=0.5)
+
+
 def test_strict_names_the_layer_that_loses_most():
     model = named_network()
     x = examples(model)
@@ -126,8 +143,12 @@ def test_strict_names_the_layer_that_loses_most():
 def test_strict_is_a_value_error_that_tolerance_avoids():
     assert issubclass(ConservationError, ValueError)
     model = named_network()
-    relevance(model, examples(model), composite=BLUNT, strict=10.0)
-    relevance(model, examples(model), composite="epsilon", strict=1e-4)
+    for composite, strict in ((BLUNT, 10.0), ("epsilon", 1e-4)):
+        found = relevance(
+            model, examples(model), composite=composite, strict=strict
+        )
+        losses = found.conservation.losses()
+        assert 0 < max(np.max(share) for share in losses.values()) <= strict
 
 
 @pytest.mark.parametrize("strict", [-0.1, float("nan")])
@@ -138,9 +159,11 @@ def test_strict_that_is_no_share_is_an_error(strict):
 
 def test_strict_accepts_what_renormalisation_made_up_for():
     model = named_network()
-    relevance(
+    found = relevance(
         model, examples(model), composite=BLUNT, strict=1e-9, renormalize=True
     )
+    kept = np.sum(found.inputs, axis=1)
+    np.testing.assert_allclose(kept, found.score, rtol=1e-6)
 
 
 def test_strict_raises_in_a_graph_too():

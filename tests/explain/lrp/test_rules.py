@@ -67,7 +67,7 @@ def test_contributions_of_one_sign_take_all_of_an_output(rule, sign):
     x, kernel = np.array([[1.0, 3.0]]), np.array([[sign], [sign]])
     shares, sinks = shared(rule, x, kernel, np.zeros(1), np.array([[8.0]]))
     np.testing.assert_allclose(shares, [[2.0, 6.0]])
-    np.testing.assert_allclose(sinks["stabilizer"], 0, atol=1e-12)
+    np.testing.assert_array_equal(sinks["bias"], 0)
 
 
 def test_negative_contributions_take_nothing_where_beta_is_0():
@@ -79,17 +79,29 @@ def test_negative_contributions_take_nothing_where_beta_is_0():
         np.array([[8.0]]),
     )
     np.testing.assert_array_equal(shares, 0)
-    np.testing.assert_array_equal(sinks["stabilizer"], 8)
+    # No stabiliser has it: it met no contribution, and is lost.
+    assert list(sinks) == ["bias"]
+    np.testing.assert_array_equal(sinks["bias"], 0)
 
 
-@pytest.mark.parametrize("rule", [Epsilon(), AlphaBeta(), Gamma()], ids=repr)
-def test_inputs_of_0_take_nothing(rule, problem):
+@pytest.mark.parametrize("rule", [Epsilon(), Gamma()], ids=repr)
+def test_the_stabiliser_takes_all_where_inputs_are_0(rule, problem):
     _, kernel, _, relevance = problem
     shares, sinks = shared(
         rule, np.zeros((4, 6)), kernel, np.zeros(5), relevance
     )
     np.testing.assert_array_equal(shares, 0)
     np.testing.assert_allclose(sinks["stabilizer"], relevance.sum(axis=1))
+
+
+@pytest.mark.parametrize("rule", [AlphaBeta(), ZPlus()], ids=repr)
+def test_rules_by_sign_without_contributions_hand_on_nothing(rule, problem):
+    _, kernel, _, relevance = problem
+    shares, sinks = shared(
+        rule, np.zeros((4, 6)), kernel, np.zeros(5), relevance
+    )
+    np.testing.assert_array_equal(shares, 0)
+    np.testing.assert_array_equal(sinks["bias"], 0)
 
 
 def test_z_plus_of_a_positive_output_is_never_negative(problem):
