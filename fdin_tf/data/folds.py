@@ -1,12 +1,13 @@
-"""Subject-disjoint folds: seeded, from a table, or from public JSON lists."""
+"""Subject-disjoint folds: seeded, from a table, or from a file."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
+
+from fdin_tf.data.fold_files import read_test_folds
 
 PARTS = ("train", "valid", "test")
 
@@ -72,9 +73,7 @@ def load_folds(clips, source=None, num_folds=10, seed=0):
 
     Args:
         clips: Clip table.
-        source: None; or a CSV file with the columns `clip_id` (or `video`)
-            and `fold`; or a folder `1..K/{train,test}.json`, each a dict from
-            clip id to smile type (0 posed, 1 spontaneous).
+        source: None; or a file or folder, see `read_test_folds`.
         num_folds: Number of folds where neither decides it.
         seed: Seed of the assignment and of the validation subjects.
 
@@ -88,16 +87,8 @@ def load_folds(clips, source=None, num_folds=10, seed=0):
     """
     if source is not None:
         source = Path(source)
-        if source.is_dir():
-            folds, origin = _from_json(clips, source, seed), "JSON lists"
-        elif source.is_file():
-            folds, origin = _from_csv(clips, source, seed), "CSV file"
-        else:
-            raise FileNotFoundError(
-                "Expected a CSV file or a folder of JSON lists with the folds."
-                f" Received: folds={source}"
-            )
-        return folds, f"{origin} {source}"
+        tested_in, kind = read_test_folds(clips, source)
+        return _from(source, clips, tested_in, seed), f"{kind} {source}"
     if "fold" in clips:
         origin = "column `fold` of the clip table"
         return _from(origin, clips, clips.fold.to_numpy(), seed), origin
@@ -230,100 +221,6 @@ def _with_validation(clips, tested_in, seed):
         )
     check_folds(folds, clips)
     return folds
-
-
-def _from_csv(clips, path, seed):
-    try:
-        table = pd.read_csv(path, dtype=str, skipinitialspace=True)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError) as e:
-        raise ValueError(f"{path} cannot be read as a CSV table: {e}") from e
-    table = table.rename(columns={"video": "clip_id"})
-    missing = {"clip_id", "fold"} - set(table)
-    if missing:
-        raise ValueError(
-            f"{path}: expected the columns clip_id (or video) and fold. "
-            f"Received: columns={list(table)}"
-        )
-    known = set(clips.clip_id)
-    test_fold = {}
-    for line, (name, fold) in enumerate(zip(table.clip_id, table.fold), 2):
-        clip_id = str(name).strip().removesuffix(".mp4")
-        if clip_id not in known:
-            continue
-        fold = str(fold).strip()
-        if not fold.isdecimal():
-            raise ValueError(
-                f"{path}, line {line}, column `fold`: expected a whole number. "
-                f"Received: {fold!r}"
-            )
-        if test_fold.setdefault(clip_id, fold) != fold:
-            raise ValueError(
-                f"{path}, line {line}: expected one fold per clip. Received: "
-                f"{clip_id!r} in {test_fold[clip_id]} and {fold}"
-            )
-    return _from_assignment(clips, test_fold, path, seed)
-
-
-def _from_json(clips, folder, seed):
-    """Folders 1..K with `train.json` and `test.json`, stem -> smile type."""
-    numbered = sorted(
-        (path for path in folder.iterdir() if path.name.isdecimal()),
-        key=lambda path: int(path.name),
-    )
-    if not numbered:
-        raise ValueError(
-            f"Expected folders 1, 2, ... with test.json in {folder}."
-        )
-    smile_type = dict(zip(clips.clip_id, clips.spontaneity))
-    test_fold, trained = {}, {}
-    for number, path in enumerate(numbered):
-        for clip_id, code in _read_labels(path / "test.json").items():
-            expected = ("posed", "spontaneous")[code]
-            if smile_type.get(clip_id, expected) != expected:
-                raise ValueError(
-                    f"{path / 'test.json'}: expected the smile type of the "
-                    f"clip table. Received: {clip_id!r} as {expected}"
-                )
-            if clip_id in test_fold:
-                raise ValueError(
-                    f"{path / 'test.json'}: expected every clip in one test "
-                    f"list. Received: {clip_id!r} again"
-                )
-            test_fold[clip_id] = number
-        trained[number] = set(_read_labels(path / "train.json"))
-    for clip_id, number in test_fold.items():
-        if clip_id in trained[number]:
-            raise ValueError(
-                f"{numbered[number]}: expected no clip in both lists. "
-                f"Received: {clip_id!r}"
-            )
-    return _from_assignment(clips, test_fold, folder, seed)
-
-
-def _read_labels(path):
-    try:
-        labels = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not valid JSON: {error}") from error
-    if not isinstance(labels, dict) or not all(
-        type(code) is int and code in (0, 1) for code in labels.values()
-    ):
-        raise ValueError(
-            f"{path}: expected a dict from clip id to 0 (posed) or 1 "
-            "(spontaneous)."
-        )
-    return labels
-
-
-def _from_assignment(clips, test_fold, source, seed):
-    missing = [c for c in clips.clip_id if c not in test_fold]
-    if missing:
-        raise ValueError(
-            f"{source}: expected a fold for every clip; {len(missing)} have "
-            f"none. Received: clip_id={missing[0]!r}"
-        )
-    tested_in = [int(test_fold[clip_id]) for clip_id in clips.clip_id]
-    return _from(source, clips, np.array(tested_in), seed)
 
 
 def _from(source, clips, tested_in, seed):

@@ -1,7 +1,5 @@
 """Folds: nobody is on both sides, everybody is tested once."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,19 +14,7 @@ from fdin_tf.data.folds import fold_table
 from fdin_tf.data.folds import load_folds
 from fdin_tf.data.folds import make_folds
 from fdin_tf.data.folds import restrict_folds
-
-
-def make_clips(num_subjects, seed=0):
-    rng = np.random.default_rng(seed)
-    rows = []
-    for subject in range(num_subjects):
-        age = float(rng.integers(8, 77))
-        for take in range(rng.integers(1, 5)):
-            kind = ("posed", "spontaneous")[take % 2]
-            rows.append((f"{subject:03d}_{kind}_{take}", f"{subject:03d}",
-                         age, kind))  # fmt: skip
-    return pd.DataFrame(rows, columns=["clip_id", "subject", "age",
-                                       "spontaneity"])  # fmt: skip
+from tests.data.smile_clips import make_clips
 
 
 @settings(deadline=None, max_examples=25)
@@ -84,109 +70,33 @@ def test_a_column_of_the_clip_table_decides():
         assert set(fold.test) == set(clips.clip_id[clips.fold == fold.number])
 
 
+def test_a_file_is_above_the_column(tmp_path):
+    clips = make_clips(12)
+    clips["fold"] = pd.factorize(clips.subject)[0] % 3
+    number = pd.factorize(clips.subject)[0] % 4
+    path = tmp_path / "folds.csv"
+    clips[["clip_id"]].assign(fold=number).to_csv(path, index=False)
+    folds, origin = load_folds(clips, path)
+    assert origin == f"CSV file {path}"
+    assert [fold.number for fold in folds] == [0, 1, 2, 3]
+    for fold in folds:
+        assert set(fold.test) == set(clips.clip_id[number == fold.number])
+
+
+def test_a_file_that_splits_a_subject_is_refused_by_name(tmp_path):
+    clips = make_clips(12)
+    path = tmp_path / "folds.csv"
+    numbers = np.arange(len(clips)) % 3
+    clips[["clip_id"]].assign(fold=numbers).to_csv(path, index=False)
+    with pytest.raises(ValueError, match=r"folds.csv: .*every subject in one"):
+        load_folds(clips, path)
+
+
 def test_a_column_that_splits_a_subject_is_refused():
     clips = make_clips(12)
     clips["fold"] = np.arange(len(clips)) % 3
     with pytest.raises(ValueError, match="every subject in one part"):
         load_folds(clips)
-
-
-def test_a_csv_file_decides(tmp_path):
-    clips = make_clips(12)
-    number = pd.factorize(clips.subject)[0] % 4
-    path = tmp_path / "folds.csv"
-    pd.DataFrame({"video": clips.clip_id + ".mp4", "fold": number}).to_csv(
-        path, index=False
-    )
-    folds, origin = load_folds(clips, path)
-    assert str(path) in origin
-    assert [f.number for f in folds] == [0, 1, 2, 3]
-    assert set(folds[1].test) == set(clips.clip_id[number == 1])
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("clip_id,part\na,0\n", "expected the columns"),
-        ("clip_id,fold\n000_posed_0,one\n", "line 2, column `fold`.*'one'"),
-        ("clip_id,fold\n000_posed_0,1\n000_posed_0,2\n", "line 3.*in 1 and 2"),
-        ("clip_id,fold\n000_posed_0,1\n", "a fold for every clip"),
-        ("clip_id,fold\nother,\nother,\n", "a fold for every clip"),
-        ("", "folds.csv cannot be read"),
-    ],
-)
-def test_a_csv_file_that_does_not_fit_is_refused(tmp_path, text, message):
-    path = tmp_path / "folds.csv"
-    path.write_text(text)
-    with pytest.raises(ValueError, match=message):
-        load_folds(make_clips(5), path)
-
-
-def write_json_folds(folder, clips, num_folds=3):
-    code = {"posed": 0, "spontaneous": 1}
-    number = pd.factorize(clips.subject)[0] % num_folds
-    labels = dict(zip(clips.clip_id, clips.spontaneity.map(code)))
-    for k in range(num_folds):
-        (folder / str(k + 1)).mkdir(parents=True)
-        for part, chosen in (("test", number == k), ("train", number != k)):
-            of_part = {c: int(labels[c]) for c in clips.clip_id[chosen]}
-            (folder / str(k + 1) / f"{part}.json").write_text(
-                json.dumps(of_part)
-            )
-    return number
-
-
-def test_public_json_lists_decide(tmp_path):
-    clips = make_clips(12)
-    number = write_json_folds(tmp_path / "labels", clips)
-    folds, origin = load_folds(clips, tmp_path / "labels")
-    assert "JSON" in origin
-    for k, fold in enumerate(folds):
-        assert set(fold.test) == set(clips.clip_id[number == k])
-
-
-def change_json(path, change):
-    labels = json.loads(path.read_text())
-    path.write_text(json.dumps(change(labels)))
-
-
-@pytest.mark.parametrize(
-    ("name", "change", "message"),
-    [
-        ("1/test.json", lambda x: [*x], "a dict from clip id"),
-        ("1/test.json", lambda x: dict.fromkeys(x, 1.0), "a dict from clip id"),
-        ("1/test.json", lambda x: {c: [1] for c in x}, "a dict from clip id"),
-        ("1/test.json", lambda x: {**x, next(iter(x)): 1 - x[next(iter(x))]},
-         "the smile type of the clip table"),
-        ("1/test.json", lambda x: dict(list(x.items())[1:]),
-         "a fold for every clip"),
-        ("2/test.json", lambda x: {**x, "000_posed_0": 0}, "in one test list"),
-        ("1/train.json", lambda x: {**x, "000_posed_0": 0}, "in both lists"),
-    ],
-)  # fmt: skip
-def test_json_lists_that_do_not_fit_are_refused(
-    tmp_path, name, change, message
-):
-    clips = make_clips(12)
-    write_json_folds(tmp_path, clips)
-    change_json(tmp_path / name, change)
-    with pytest.raises(ValueError, match=message):
-        load_folds(clips, tmp_path)
-
-
-def test_json_that_is_broken_is_refused(tmp_path):
-    clips = make_clips(12)
-    write_json_folds(tmp_path, clips)
-    (tmp_path / "1" / "test.json").write_text("{")
-    with pytest.raises(ValueError, match="not valid JSON"):
-        load_folds(clips, tmp_path)
-
-
-def test_an_empty_folder_and_no_file_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="Expected folders 1, 2"):
-        load_folds(make_clips(5), tmp_path)
-    with pytest.raises(FileNotFoundError, match=r"folds=.*none"):
-        load_folds(make_clips(5), tmp_path / "none")
 
 
 CLIPS = pd.DataFrame({"clip_id": list("abcd"), "subject": list("1123")})
