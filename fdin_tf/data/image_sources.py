@@ -6,6 +6,9 @@ from fdin_tf.data.cache import default_cache_dir
 from fdin_tf.data.images import read_image_table
 from fdin_tf.data.kdef import kdef_files
 from fdin_tf.data.kdef import load_kdef
+from fdin_tf.data.synthetic import face_scenes
+from fdin_tf.data.synthetic.face_attribute_set import make_face_attributes
+from fdin_tf.data.synthetic.face_scenes import FACE_ATTRIBUTE_SETS
 from fdin_tf.data.synthetic.photograph_set import is_photograph_set
 from fdin_tf.data.synthetic.photograph_set import load_photographs
 from fdin_tf.data.synthetic.photograph_set import make_photographs
@@ -71,20 +74,60 @@ def embedded_photographs(name="demo", cache_dir=None, config=None):
     Raises:
         ValueError: If there is no set of that name.
     """
-    if config is None and name not in PHOTOGRAPH_SETS:
+    return _embedded(
+        f"photographs-{name}-{GENERATOR_VERSION}",
+        make_photographs,
+        config or _named(PHOTOGRAPH_SETS, name),
+        cache_dir,
+        "Embedded photographs",
+    )
+
+
+def embedded_face_attributes(name="demo", cache_dir=None, config=None):
+    """Folder of an embedded set of faces in the layouts of CelebA and FotW.
+
+    Draws what is missing, with a progress bar. The sub-folders `celeba` and
+    `fotw` are what `load_celeba` and `load_fotw` read, see
+    `make_face_attributes`.
+
+    Args:
+        name: Name of the set, and of its folder.
+        cache_dir: See `load_photograph_table`.
+        config: `FaceAttributesConfig` of a set of one's own; None for that
+            of `FACE_ATTRIBUTE_SETS`.
+
+    Raises:
+        ValueError: If there is no set of that name.
+    """
+    return _embedded(
+        f"face-attributes-{name}-{face_scenes.GENERATOR_VERSION}",
+        make_face_attributes,
+        config or _named(FACE_ATTRIBUTE_SETS, name),
+        cache_dir,
+        "Embedded faces",
+    )
+
+
+def _named(sets, name):
+    """The config of that name."""
+    if name not in sets:
         raise ValueError(
-            f"Expected an embedded set of {', '.join(PHOTOGRAPH_SETS)}. "
+            f"Expected an embedded set of {', '.join(sets)}. "
             f"Received: embedded={name!r}"
         )
-    root = Path(cache_dir or default_cache_dir()) / "embedded"
-    folder = root / f"photographs-{name}-{GENERATOR_VERSION}"
+    return sets[name]
+
+
+def _embedded(folder, make, config, cache_dir, title):
+    """Folder of a set, complete."""
+    root = Path(cache_dir or default_cache_dir()) / "embedded" / folder
     with progress_bar() as bar:
-        task = bar.add_task("Embedded photographs", total=None, note="")
-        make_photographs(
-            folder,
-            config or PHOTOGRAPH_SETS[name],
+        task = bar.add_task(title, total=None, note="")
+        make(
+            root,
+            config,
             progress=lambda done, total: bar.update(
                 task, completed=done, total=total
             ),
         )
-    return folder
+    return root

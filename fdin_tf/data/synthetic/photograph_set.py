@@ -5,25 +5,24 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
 
 from fdin_tf.data.cache import atomic_path
-from fdin_tf.data.cache import read_json
 from fdin_tf.data.cache import sweep
-from fdin_tf.data.cache import write_json
 from fdin_tf.data.images import read_image_table
 from fdin_tf.data.synthetic.photographs import GENERATOR_VERSION
 from fdin_tf.data.synthetic.photographs import draw_photograph
 from fdin_tf.data.synthetic.photographs import paint_photograph
 from fdin_tf.data.synthetic.photographs import photograph_truth
+from fdin_tf.data.synthetic.set_folder import claim_folder
+from fdin_tf.data.synthetic.set_folder import complete_folder
+from fdin_tf.data.synthetic.set_folder import write_jpeg
 
 #: Name of the database in the image table.
 DATABASE = "drawn photographs"
 
 _MANIFEST = "photographs.json"  # written last: the set is complete
-_BEGUN = f".{_MANIFEST}"  # holds its place until then
 _TABLE, _TRUTH = "images.csv", "truth.npz"
 _QUALITY = 95
 
@@ -70,7 +69,8 @@ def make_photographs(root, config, workers=None, progress=None):
     root = Path(root)
     report = progress or (lambda done, total: None)
     total = config.num_images
-    if _claim(root, config):
+    content = _content(config)
+    if claim_folder(root, _MANIFEST, content, config, "drawn photographs"):
         report(total, total)
         return root
     sweep(root)
@@ -79,7 +79,7 @@ def make_photographs(root, config, workers=None, progress=None):
     def make(photograph):
         path = root / _image(photograph)
         if not path.exists():
-            _write_image(path, paint_photograph(config, photograph))
+            write_jpeg(path, paint_photograph(config, photograph), _QUALITY)
 
     pool = ThreadPoolExecutor(workers or os.cpu_count())
     try:
@@ -96,8 +96,7 @@ def make_photographs(root, config, workers=None, progress=None):
             image_id=np.array([p.image_id for p in photographs]),
             **{name: np.stack([t[name] for t in truths]) for name in truths[0]},
         )
-    write_json(root / _MANIFEST, _content(config))
-    (root / _BEGUN).unlink(missing_ok=True)
+    complete_folder(root, _MANIFEST, content)
     return root
 
 
@@ -173,42 +172,9 @@ def _content(config):
     }
 
 
-def _claim(root, config):
-    """Whether the set is complete; makes or checks the folder if not."""
-    if root.is_file():
-        raise ValueError(
-            "Expected a folder for the drawn photographs, but this is a file. "
-            f"Received: root={root}"
-        )
-    for name in (_BEGUN, _MANIFEST):
-        found = read_json(root / name)
-        if found == _content(config):
-            return name == _MANIFEST
-        if found is not None:
-            raise ValueError(
-                "The folder holds drawn photographs of another config or "
-                "generator version; choose another folder or remove it. "
-                f"Received: config={config}, root={root}, which holds {found}"
-            )
-    if root.is_dir() and any(p.name[0] != "." for p in root.iterdir()):
-        raise ValueError(
-            "Expected an empty folder or a set of drawn photographs, but the "
-            f"folder holds other files. Received: root={root}"
-        )
-    write_json(root / _BEGUN, _content(config))
-    return False
-
-
 def _image(photograph):
     """Path of its file within the set."""
     return f"images/{photograph.image_id}.jpg"
-
-
-def _write_image(path, image):
-    quality = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
-    _, encoded = cv2.imencode(".jpg", image[..., ::-1], quality)
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(encoded.tobytes())
 
 
 def _image_table(photographs):

@@ -26,6 +26,8 @@ from fdin_tf.data.synthetic.canvas import Canvas
 from fdin_tf.data.synthetic.catalogue import AGES
 from fdin_tf.data.synthetic.identity import Identity
 from fdin_tf.data.synthetic.identity import draw_identity
+from fdin_tf.data.synthetic.places import moved
+from fdin_tf.data.synthetic.places import region_boxes
 from fdin_tf.data.synthetic.render import Face
 
 #: Regions whose mean amplitude an attribute is rated by.
@@ -40,19 +42,6 @@ RATING_NOISE = 0.2
 #: Changes whenever the same seed would draw other photographs.
 GENERATOR_VERSION = 1
 
-# Where 98 of 100 parts of a region's change are seen, along each axis: left,
-# top, right and bottom in face units. Those of the mouth move with it.
-_BOXES = {
-    "left_eye": (-0.95, -0.18, -0.18, 0.32),
-    "forehead": (-0.60, -0.92, 0.60, 0.10),
-    "right_eye": (0.18, -0.18, 0.95, 0.32),
-    "left_cheek": (-1.08, 0.10, -0.22, 0.92),
-    "nose": (-0.50, 0.10, 0.50, 1.05),
-    "right_cheek": (0.22, 0.10, 1.08, 0.92),
-    "left_mouth": (-0.97, 0.79, 0.06, 1.54),
-    "mouth": (-0.54, 1.00, 0.54, 1.95),
-    "right_mouth": (-0.06, 0.79, 0.97, 1.54),
-}
 _EYE_DISTANCE = 0.28  # of the picture's side
 _MIDDLE = (0.0, 0.40)  # of the head, which the picture is centred on
 _OVAL = (1.22, 1.62)  # half its width and height
@@ -218,17 +207,10 @@ def photograph_truth(config, photograph):
     (points,) = deformation.landmarks(
         identity.landmarks, photograph.amplitudes[None], np.zeros(1)
     )
-    boxes = np.array([_BOXES[region] for region in template.REGIONS])
-    is_mouth = ["mouth" in region for region in template.REGIONS]
-    boxes[is_mouth, 1::2] += identity.mouth_y - template.MOUTH_Y
-    corners = boxes[:, [[0, 1], [2, 1], [2, 3], [0, 3]]]
-    corners = _moved(canvas.pixels(corners), photograph.head)
     return {
-        "landmarks": np.float32(_moved(canvas.pixels(points), photograph.head)),
+        "landmarks": np.float32(moved(canvas.pixels(points), photograph.head)),
         "amplitudes": np.float32(photograph.amplitudes),
-        "boxes": np.float32(
-            np.concatenate([corners.min(1), corners.max(1)], axis=1)
-        ),
+        "boxes": np.float32(region_boxes(identity, canvas, photograph.head)),
     }
 
 
@@ -289,8 +271,3 @@ def _draw_head(rng, size):
 def _shown(image, head, size, border):
     """The canvas as the photograph shows it."""
     return cv2.warpAffine(image, head, (size, size), borderMode=border)
-
-
-def _moved(points, head):
-    """Points of the canvas where the photograph shows them."""
-    return points @ head[:, :2].T + head[:, 2]
