@@ -36,8 +36,8 @@ from fdin_tf.training.attribute_networks import BASES
 from fdin_tf.training.attribute_tables import print_table_1
 from fdin_tf.training.precision import choose_precision
 from recipes.attribute_explanations import explain_attributes
-from recipes.attribute_networks import load_halves
 from recipes.attribute_networks import train_study
+from recipes.attribute_photographs import load_halves
 from recipes.attribute_report import begin
 from recipes.attribute_report import publish
 from recipes.cli import config_from_presets

@@ -18,7 +18,7 @@ from fdin_tf.training.attribute_paper import TABLE_1
 from fdin_tf.training.attribute_tables import print_table_1
 from fdin_tf.training.attribute_tables import table_1
 from fdin_tf.training.attribute_tables import training_errors
-from recipes.attribute_networks import load_halves
+from recipes.attribute_photographs import load_halves
 from recipes.attributes import PRESETS
 from recipes.attributes import Config
 from tests.data.image_folders import write_us_adult_faces
