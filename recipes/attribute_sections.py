@@ -6,6 +6,7 @@ from fdin_tf.explain.lrp import COMPOSITES
 from fdin_tf.training.attribute_networks import RETRAINED
 from recipes.attribute_measures import available_methods
 from recipes.attribute_tables import NETWORK
+from recipes.attribute_tables import number_of_images
 
 _DRAWN = (
     "The faces are drawn, and their ratings follow planted rules: nothing "
@@ -24,11 +25,11 @@ _HIDDEN = (
 _INSIDE = (
     "Where a rating is planted, the place is known that a network must look "
     "at. The share is that of the positive relevance inside this place, mean "
-    "over {images} test images and the networks of an attribute, with the "
-    "standard error over images; the area is the place's share of the image, "
-    "which relevance spread evenly would have. The best composite is the best "
-    "on these very images. Gradient x input, integrated gradients and "
-    "occlusion maps start from the network's mean."
+    "over {images} and the networks of an attribute, with the standard error "
+    "over images; the area is the place's share of the image, which relevance "
+    "spread evenly would have. The best composite is the best on these very "
+    "images. Gradient x input, integrated gradients and occlusion maps start "
+    "from the network's mean."
 )
 _PARTS = (
     "Share of the positive relevance inside of parts of the face (composite "
@@ -142,7 +143,8 @@ def _place_section(measured, tables, config):
     words, shown = [], {}
     if "relevance_inside" in tables:
         inside = tables["relevance_inside"]
-        words.append(_INSIDE.format(images=len(measured.rows)))
+        count = number_of_images(inside, len(measured.rows))
+        words.append(_INSIDE.format(images=count))
         planted = "; ".join(
             f"{name}: {', '.join(PLANTS[name]).replace('_', ' ')}"
             for name in inside.attribute.unique()

@@ -42,6 +42,28 @@ def mean_shares(shares, by):
     return pd.DataFrame(rows)
 
 
+def number_of_images(shares, measured):
+    """Of how many images shares of positive relevance are means, in words.
+
+    Args:
+        shares: Table with the column `images`, see `mean_shares`.
+        measured: Number of the images that were measured.
+
+    Returns:
+        Such as `"32 test images"`.
+
+    Example:
+
+    >>> number_of_images(pd.DataFrame({"images": [31, 32, 30]}), 32)
+    '30 to 32 of 32 test images (those with positive relevance)'
+    """
+    least, most = shares.images.min(), shares.images.max()
+    if least == measured:
+        return f"{measured} test images"
+    count = f"{least}" if least == most else f"{least} to {most}"
+    return f"{count} of {measured} test images (those with positive relevance)"
+
+
 def best_composites(summary, composite):
     """The composite with the largest share inside, of every attribute.
 

@@ -270,6 +270,31 @@ def test_images_without_positive_relevance_are_left_out(study):
     assert set(inside.base) == {"gender"}
 
 
+def test_the_report_counts_the_images_that_have_positive_relevance(study):
+    """Of two white images, no pixel speaks for a rating."""
+    pixels = study.pixels.copy()
+    pixels[[0, 3]] = 255
+    part = dataclasses.replace(
+        study, pixels=pixels, bases={}, landmarks=None,
+        networks={NETWORKS[0]: study.networks[NETWORKS[0]]},
+    )  # fmt: skip
+    measured = attribute_measures.measure(part, "happiness", "epsilon")
+    of_composites = measured.inside[measured.inside.explanation == "epsilon"]
+    table = attribute_tables.mean_shares(
+        of_composites, ["attribute", "explanation"]
+    )
+    count = len(pixels) - 2
+    assert table.images.tolist() == [count]
+    assert attribute_tables.number_of_images(table, len(pixels)) == (
+        f"{count} of {len(pixels)} test images (those with positive relevance)"
+    )
+
+
+def test_the_report_says_how_many_images_a_mean_is_over(explained, study):
+    (section,) = (s for s in explained[2] if s.heading.startswith("Where the"))
+    assert f"mean over {len(study.pixels)} test images and" in section.text
+
+
 def test_relevance_by_part_counts_faces_with_landmarks(study, explained):
     table = explained[0]["relevance_parts_networks"]
     assert set(table.part) == set(PARTS)
