@@ -1,5 +1,6 @@
 """From files to tf.data: clips, folds, encoded frames, batches; images."""
 
+from fdin_tf.data.celeba import load_celeba
 from fdin_tf.data.clips import check_clips
 from fdin_tf.data.clips import read_clip_table
 from fdin_tf.data.encode import EncodedClips
@@ -12,6 +13,7 @@ from fdin_tf.data.face_images import face_points
 from fdin_tf.data.folds import Fold
 from fdin_tf.data.folds import load_folds
 from fdin_tf.data.folds import make_folds
+from fdin_tf.data.fotw import load_fotw
 from fdin_tf.data.image_files import load_images
 from fdin_tf.data.image_files import read_image
 from fdin_tf.data.image_sources import load_photograph_table
@@ -40,8 +42,10 @@ __all__ = [
     "encode_clips",
     "expression_pairs",
     "face_points",
+    "load_celeba",
     "load_clips",
     "load_folds",
+    "load_fotw",
     "load_images",
     "load_kdef",
     "load_photograph_table",
