@@ -1,5 +1,6 @@
 """SavedModels that answer from aligned frames and from features."""
 
+import dataclasses
 from pathlib import Path
 
 import keras
@@ -7,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from fdin_tf.data.cache import atomic_path
+from fdin_tf.data.cache import read_json
 from fdin_tf.data.cache import sweep
 from fdin_tf.data.cache import write_json
 from fdin_tf.explain.explained import explained
@@ -83,32 +85,72 @@ def export_model(model, encoder, folder, card):
         RuntimeError: If the reloaded SavedModel answers differently.
     """
     joined = model if encoder is None else join_encoder(model, encoder)
-    served = {"serving_default": ("frames", _with_reasons(joined))}
+    signatures = {"serving_default": _of_clips(joined, "frames")}
     if encoder is not None:
-        served["from_features"] = ("features", _with_reasons(model))
-    endpoints = {
-        signature: _endpoint(network, name)
-        for signature, (name, network) in served.items()
-    }
+        signatures["from_features"] = _of_clips(model, "features")
+    return write_version(folder, joined, signatures, card, model.compute_dtype)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Signature:
+    """A network as a SavedModel answers with it.
+
+    Attributes:
+        network: Keras model of a dict of inputs; gives a dict of outputs.
+        inputs: `tf.TensorSpec` of every input, by its name.
+        samples: Array of every input, by its name: what the SavedModel is
+            tried with.
+    """
+
+    network: keras.Model
+    inputs: dict[str, tf.TensorSpec]
+    samples: dict[str, np.ndarray]
+
+
+def write_version(folder, model, signatures, card, compute_dtype):
+    """Writes the next version of a model, whole or not at all.
+
+    Beside the SavedModel `folder/<version>` stand `assets.extra/card.json`
+    and `assets.extra/model.keras`. The SavedModel is loaded again and
+    compared with the networks; the version appears under its number only
+    after that.
+
+    Args:
+        folder: Folder of the model's versions.
+        model: Keras model, saved as it is.
+        signatures: Dict from a name to its `Signature`.
+        card: Dict that JSON can hold.
+        compute_dtype: Dtype that decides how close the answers must be.
+
+    Returns:
+        Path of the new version.
+
+    Raises:
+        RuntimeError: If the reloaded SavedModel answers differently.
+    """
+    endpoints = {name: _endpoint(of) for name, of in signatures.items()}
     sweep(folder)
     path = Path(folder).resolve() / str(_next_version(folder))
     with atomic_path(path) as new:
         archive = keras.export.ExportArchive()
-        for _, network in served.values():
-            archive.track(network)
+        for signature in signatures.values():
+            archive.track(signature.network)
         for name, endpoint in endpoints.items():
             archive.add_endpoint(name, endpoint)
         archive.write_out(str(new), verbose=False)
         (new / CARD).parent.mkdir(parents=True, exist_ok=True)
-        joined.save(new / KERAS_MODEL)
+        model.save(new / KERAS_MODEL)
         write_json(new / CARD, card)
-        _compare(new, endpoints, model.compute_dtype)
+        loaded = tf.saved_model.load(str(new))
+        for name, endpoint in endpoints.items():
+            _compare(
+                name,
+                endpoint,
+                loaded.signatures[name],
+                signatures[name].samples,
+                _TOLERANCE[compute_dtype],
+            )
     return path
-
-
-def _with_reasons(model):
-    """The network with what explains it, if anything does."""
-    return explained(model) if holds_reasons(model) else model
 
 
 def latest_version(folder):
@@ -126,6 +168,31 @@ def latest_version(folder):
     return Path(folder) / str(max(versions))
 
 
+def find_version(model):
+    """An exported model by its folder.
+
+    Args:
+        model: Folder `<name>` (its highest version is taken) or
+            `<name>/<version>`.
+
+    Returns:
+        Path of the version, and its card.
+
+    Raises:
+        FileNotFoundError: If there is no such model.
+        ValueError: If it was not written by `write_version`.
+    """
+    path = Path(model)
+    if not (path / "saved_model.pb").is_file():
+        path = latest_version(path)
+    card = read_json(path / CARD)
+    if card is None:
+        raise ValueError(
+            f"Expected an exported model with {CARD}. Received: model={path}"
+        )
+    return path, card
+
+
 def _versions(folder):
     folder = Path(folder)
     if not folder.is_dir():
@@ -137,44 +204,48 @@ def _next_version(folder):
     return max(_versions(folder), default=0) + 1
 
 
-def _endpoint(model, name):
-    """The model as a function of two named tensors."""
-    spec = model.input[name]
-
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec(spec.shape, spec.dtype, name=name),
-            tf.TensorSpec((None, None), tf.bool, name="mask"),
-        ]
+def _of_clips(model, name):
+    """Signature of a model on clips; two of different length as samples."""
+    # The network with what explains it, if anything does.
+    network = explained(model) if holds_reasons(model) else model
+    spec = network.input[name]
+    rng = np.random.default_rng(0)
+    values = rng.uniform(0, 255, (2, 6, *spec.shape[2:]))
+    return Signature(
+        network,
+        {
+            name: tf.TensorSpec(spec.shape, spec.dtype, name=name),
+            "mask": tf.TensorSpec((None, None), tf.bool, name="mask"),
+        },
+        {
+            name: values.astype(spec.dtype),
+            "mask": np.arange(6) < np.array([[6], [4]]),
+        },
     )
-    def endpoint(values, mask):
-        return model({name: values, "mask": mask}, training=False)
+
+
+def _endpoint(signature):
+    """The network as a function of its named tensors, in their order."""
+
+    @tf.function(input_signature=[*signature.inputs.values()])
+    def endpoint(*tensors):
+        inputs = dict(zip(signature.inputs, tensors))
+        return signature.network(inputs, training=False)
 
     return endpoint
 
 
-def _compare(path, endpoints, compute_dtype):
-    """Two clips of different length through the file and through Keras."""
-    loaded = tf.saved_model.load(str(path))
-    rng = np.random.default_rng(0)
-    mask = np.arange(6) < np.array([[6], [4]])
-    for name, endpoint in endpoints.items():
-        values_spec = endpoint.input_signature[0]
-        values = tf.cast(
-            rng.uniform(0, 255, (2, 6, *values_spec.shape[2:])),
-            values_spec.dtype,
-        )
-        expected = endpoint(values, tf.constant(mask))
-        found = loaded.signatures[name](
-            **{values_spec.name: values, "mask": tf.constant(mask)}
-        )
-        for output, value in expected.items():
-            tolerance = _TOLERANCE[compute_dtype]
-            if not np.allclose(
-                found[output], value, rtol=tolerance, atol=tolerance
-            ):
-                raise RuntimeError(
-                    f"The SavedModel's signature {name!r} answers differently "
-                    f"from the Keras model. Received: {output}="
-                    f"{found[output].numpy()} instead of {value.numpy()}"
-                )
+def _compare(name, endpoint, loaded, samples, tolerance):
+    """The same samples through the file and through Keras."""
+    samples = {key: tf.constant(array) for key, array in samples.items()}
+    expected = endpoint(*samples.values())
+    found = loaded(**samples)
+    for output, value in expected.items():
+        if not np.allclose(
+            found[output], value, rtol=tolerance, atol=tolerance
+        ):
+            raise RuntimeError(
+                f"The SavedModel's signature {name!r} answers differently "
+                f"from the Keras model. Received: {output}="
+                f"{found[output].numpy()} instead of {value.numpy()}"
+            )

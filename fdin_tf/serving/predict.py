@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from fdin_tf.data.cache import read_json
 from fdin_tf.data.crops import crop_chunks
 from fdin_tf.data.crops import warp_frames
 from fdin_tf.explain.attention import ClipAttention
@@ -14,8 +13,7 @@ from fdin_tf.faces import FaceConfig
 from fdin_tf.faces import FaceWarp
 from fdin_tf.faces import aligned_chunks
 from fdin_tf.faces import track_face
-from fdin_tf.serving.export import CARD
-from fdin_tf.serving.export import latest_version
+from fdin_tf.serving.export import find_version
 
 _MIN_CLIPS = 5
 
@@ -83,15 +81,11 @@ class Predictor:
     def __init__(
         self, model, detector=None, find_landmarks=None, chunk_size=64
     ):
-        path = Path(model)
-        if not (path / "saved_model.pb").is_file():
-            path = latest_version(path)
-        self.path = path
-        self.card = read_json(path / CARD)
-        if self.card is None:
+        self.path, self.card = find_version(model)
+        if "face" not in self.card:
             raise ValueError(
-                f"Expected an exported model with {CARD}. Received: "
-                f"model={path}"
+                "Expected a model of clips, whose card holds their `face`. "
+                f"Received: model={self.path}"
             )
         self.target = self.card["target"]
         self.face = FaceConfig(**_tuples(self.card["face"]))
@@ -100,7 +94,7 @@ class Predictor:
         self.detector = detector
         self.find_landmarks = find_landmarks
         self.chunk_size = chunk_size
-        self._loaded = tf.saved_model.load(str(path))
+        self._loaded = tf.saved_model.load(str(self.path))
         self._answer = self._loaded.signatures["serving_default"]
 
     def predict(self, video, landmarks=None):
