@@ -74,30 +74,20 @@ def section_of_relations(tables, summary, figures, videos, shown, unit, config):
         "weighted its pairs, the rise of the error what is lost without it: "
         "they need not agree. Intervals: 95 %, clustered by subject."
     )
-    return Section(
-        HEADING,
-        "\n\n".join(
-            [
-                _what(unit, config),
-                _sinks(summary),
-                compared,
-                _LIMITS if videos else f"{_LIMITS} {_NO_FACES}",
-            ]
-        ),
+    return _section(
+        compared,
         {
             "Relevance by region (clip by clip in relevance_regions.csv, "
             "pairs in relevance_pairs.csv)": by_region,
             "Do they agree? Rank correlation over the nine regions":
                 _printed(tables["relevance_agreement"]),
-            "What sums to the score, in % of its mean (clip by clip in "
-            "relevance_sinks.csv)": _printed(summary),
         },
         {
             "Relevance by region, mean over all clips":
                 figures["relevance_regions"],
             **clip_figures(figures, shown),
         },
-        clip_videos(videos),
+        summary, videos, unit, config,
     )  # fmt: skip
 
 
@@ -132,25 +122,31 @@ def section_of_attention(tables, summary, figures, videos, shown, unit, config):
             "with its sign, and |R|"
         )
         pictures[caption] = figures["relevance"]
-    return Section(
-        HEADING,
-        "\n\n".join(
-            [
-                _what(unit, config),
-                _sinks(summary),
-                about,
-                _LIMITS if videos else f"{_LIMITS} {_NO_FACES}",
-            ]
-        ),
+    return _section(
+        about,
         {
             "Relevance by part of the face and by phase (clip by clip in "
             "relevance_parts.csv)": means.assign(name=_in_words(means.name)),
-            "What sums to the score, in % of its mean (clip by clip in "
-            "relevance_sinks.csv)": _printed(summary),
         },
         {**pictures, **clip_figures(figures, shown)},
-        clip_videos(videos),
+        summary, videos, unit, config,
     )  # fmt: skip
+
+
+def _section(about, tables, figures, summary, videos, unit, config):
+    """The section: what relevance is, what it sums to, what it is of here."""
+    limits = _LIMITS if videos else f"{_LIMITS} {_NO_FACES}"
+    sums = {
+        "What sums to the score, in % of its mean (clip by clip in "
+        "relevance_sinks.csv)": _printed(summary)
+    }
+    return Section(
+        HEADING,
+        "\n\n".join([_what(unit, config), _sinks(summary), about, limits]),
+        {**tables, **sums},
+        figures,
+        clip_videos(videos),
+    )
 
 
 def clip_figures(figures, shown):
