@@ -1,5 +1,6 @@
 """From files to tf.data: clips, folds, encoded frames, batches; images."""
 
+from fdin_tf.data.augmentation import Alteration
 from fdin_tf.data.celeba import load_celeba
 from fdin_tf.data.clips import check_clips
 from fdin_tf.data.clips import read_clip_table
@@ -9,11 +10,13 @@ from fdin_tf.data.face_images import BOX_COLUMNS
 from fdin_tf.data.face_images import CELEBA_ATTRIBUTES
 from fdin_tf.data.face_images import POINT_COLUMNS
 from fdin_tf.data.face_images import attribute_labels
-from fdin_tf.data.face_images import face_points
+from fdin_tf.data.face_points import find_face_points
 from fdin_tf.data.folds import Fold
 from fdin_tf.data.folds import load_folds
 from fdin_tf.data.folds import make_folds
 from fdin_tf.data.fotw import load_fotw
+from fdin_tf.data.image_batches import CropSource
+from fdin_tf.data.image_batches import make_image_batches
 from fdin_tf.data.image_files import load_images
 from fdin_tf.data.image_files import read_image
 from fdin_tf.data.image_sources import load_photograph_table
@@ -34,6 +37,8 @@ __all__ = [
     "BOX_COLUMNS",
     "CELEBA_ATTRIBUTES",
     "POINT_COLUMNS",
+    "Alteration",
+    "CropSource",
     "EncodedClips",
     "Fold",
     "attribute_labels",
@@ -41,7 +46,7 @@ __all__ = [
     "check_images",
     "encode_clips",
     "expression_pairs",
-    "face_points",
+    "find_face_points",
     "load_celeba",
     "load_clips",
     "load_folds",
@@ -53,6 +58,7 @@ __all__ = [
     "load_uva_nemo",
     "make_dataset",
     "make_folds",
+    "make_image_batches",
     "rating_targets",
     "read_clip_table",
     "read_image",
