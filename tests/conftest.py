@@ -6,6 +6,7 @@ import pytest
 from fdin_tf.data.encode import encode_clips
 from fdin_tf.data.sources import embedded_clips
 from fdin_tf.data.uva_nemo import load_uva_nemo
+from tests.tiny_crops import crop_tiny
 
 
 def pixels():
@@ -36,3 +37,18 @@ def tiny_clips(tiny_set):
 def tiny_pixels(tiny_clips, cache_dir):
     """Its aligned faces as they are, found by real detection."""
     return encode_clips(tiny_clips, pixels(), cache_dir)
+
+
+@pytest.fixture(scope="session")
+def cropped(tiny_clips, tiny_set, cache_dir):
+    """The same clips as crops of upright faces."""
+    return crop_tiny(tiny_clips, tiny_set, cache_dir)
+
+
+@pytest.fixture
+def dtype_policy(request):
+    """The parameter as global precision policy, put back afterwards."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(request.param)
+    yield request.param
+    keras.config.set_dtype_policy(before)

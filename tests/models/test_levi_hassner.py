@@ -23,15 +23,6 @@ def images():
     return rng.integers(0, 256, (4, 39, 39, 3), dtype="uint8")
 
 
-@pytest.fixture
-def dtype_policy(request):
-    """The parameter as global precision policy, put back afterwards."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(request.param)
-    yield request.param
-    keras.config.set_dtype_policy(before)
-
-
 @pytest.fixture(scope="module")
 def published():
     """The network of published size, built once: 46 MB of weights."""

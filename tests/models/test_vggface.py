@@ -20,15 +20,6 @@ def frames():
     return rng.integers(0, 256, (2, 64, 64, 3), dtype="uint8")
 
 
-@pytest.fixture
-def dtype_policy(request):
-    """The parameter as global precision policy, put back afterwards."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(request.param)
-    yield request.param
-    keras.config.set_dtype_policy(before)
-
-
 def convolution_parameters(channels, filters, num):
     """3x3 kernels and biases of one block."""
     inputs = [channels] + [filters] * (num - 1)

@@ -7,21 +7,12 @@ import numpy as np
 
 from fdin_tf import build_siam
 from fdin_tf.data.cache import read_json
-from fdin_tf.data.crops import crop_clips
-from fdin_tf.data.stored import FaceFiles
-from fdin_tf.faces import FaceConfig
 from fdin_tf.faces import FaceWarp
 from fdin_tf.faces import mean_shape
 from fdin_tf.serving import export_model
 from fdin_tf.serving.export import CARD
 from recipes.predict import DEMO_MODEL
-
-FACE = FaceConfig(size=48, left_eye=(0.32, 0.28), smoother="4253h")
-
-
-def crop_tiny(clips, tiny_set, cache_dir):
-    """The embedded clips as crops, with the landmarks that they come with."""
-    return crop_clips(clips, FaceFiles(cache_dir, FACE, tiny_set / "truth"))
+from tests.tiny_crops import FACE
 
 
 def export_siam(folder, cropped, **modules):

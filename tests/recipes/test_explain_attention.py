@@ -17,15 +17,9 @@ from recipes.cli import run_recipe
 from recipes.explain import Config
 from recipes.explain import run
 from recipes.exported import load_exported
-from tests.recipes.siam_export import crop_tiny
 from tests.recipes.siam_export import export_siam
 
 CLIP = "001_deliberate_smile_1"
-
-
-@pytest.fixture(scope="module")
-def cropped(tiny_clips, tiny_set, cache_dir):
-    return crop_tiny(tiny_clips, tiny_set, cache_dir)
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,6 @@ from recipes.explain_relevance_tables import sink_summary
 from recipes.explain_relevance_tables import sink_table
 from recipes.exported import load_exported
 from tests.recipes.fdin_export import export_fdin
-from tests.recipes.siam_export import crop_tiny
 from tests.recipes.siam_export import export_siam
 
 CLIP = "001_deliberate_smile_1"
@@ -41,11 +40,6 @@ SINKS = ["bias", "location", "stabilizer", "lost"]
 def fdin(tmp_path_factory, tiny_clips, cache_dir):
     folder = tmp_path_factory.mktemp("models") / "small_age"
     return export_fdin(folder, tiny_clips, cache_dir)
-
-
-@pytest.fixture(scope="module")
-def cropped(tiny_clips, tiny_set, cache_dir):
-    return crop_tiny(tiny_clips, tiny_set, cache_dir)
 
 
 @pytest.fixture(scope="module")

@@ -16,15 +16,13 @@ from recipes.predict import Config
 from recipes.predict import run
 from recipes.predict_words import row_of
 from recipes.predict_words import why
-from tests.recipes.siam_export import crop_tiny
 from tests.recipes.siam_export import export_siam
 
 CLIP = "001_deliberate_smile_1"
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory, tiny_clips, tiny_set, cache_dir):
-    cropped = crop_tiny(tiny_clips, tiny_set, cache_dir)
+def model(tmp_path_factory, cropped):
     return export_siam(tmp_path_factory.mktemp("models") / "siam_age", cropped)
 
 

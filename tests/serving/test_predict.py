@@ -10,15 +10,9 @@ from fdin_tf.faces import load_landmarks
 from fdin_tf.serving import Predictor
 from fdin_tf.serving import predict as predict_module
 from fdin_tf.serving.export import KERAS_MODEL
-from tests.recipes.siam_export import crop_tiny
 from tests.recipes.siam_export import export_siam
 
 CLIP = "001_deliberate_smile_1"
-
-
-@pytest.fixture(scope="module")
-def cropped(tiny_clips, tiny_set, cache_dir):
-    return crop_tiny(tiny_clips, tiny_set, cache_dir)
 
 
 @pytest.fixture(scope="module")

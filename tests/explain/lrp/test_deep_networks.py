@@ -86,7 +86,7 @@ def clips_of(model, clips=2, frames=50, seed=0):
     return {name: rng.normal(size=shape).astype("float32"), "mask": mask}
 
 
-def close(found, expected, rtol):
+def assert_close(found, expected, rtol):
     largest = np.abs(expected).max()
     np.testing.assert_allclose(found, expected, rtol=rtol, atol=rtol * largest)
 
@@ -168,10 +168,10 @@ def test_fdin_equals_the_literal_network(rule):
             rule,
         )
         np.testing.assert_allclose(found.score[clip], score, rtol=1e-5)
-        close(found.inputs["features"][clip], of_features, rtol=1e-4)
+        assert_close(found.inputs["features"][clip], of_features, rtol=1e-4)
         pairs = np.sum(found.layers["relations"][clip], axis=-1)
-        close(pairs, of_pairs, rtol=1e-4)
-        close(sinks["location"][clip], of_location, rtol=1e-4)
+        assert_close(pairs, of_pairs, rtol=1e-4)
+        assert_close(sinks["location"][clip], of_location, rtol=1e-4)
 
 
 class LiteralAppearance:
@@ -258,7 +258,7 @@ def test_siam_equals_the_literal_network(options):
     )
     np.testing.assert_allclose(found.score[0], score, rtol=1e-5)
     assert np.any(expected)
-    close(found.inputs["frames"][0], expected, rtol=1e-4)
+    assert_close(found.inputs["frames"][0], expected, rtol=1e-4)
 
 
 # Sums.
@@ -379,7 +379,7 @@ def test_padding_and_the_other_clips_change_nothing(build):
     found = relevance(model, clips, None, composite).inputs[name].numpy()
     alone = {key: value[1:2] for key, value in clips.items()}
     single = relevance(model, alone, None, composite).inputs[name]
-    close(single[0], found[1], rtol=1e-5)
+    assert_close(single[0], found[1], rtol=1e-5)
     noise = clips_of(model, clips=3, frames=4, seed=9)
     noise["mask"][:] = False
     padded = {
@@ -387,25 +387,17 @@ def test_padding_and_the_other_clips_change_nothing(build):
         for key, value in clips.items()
     }
     longer = relevance(model, padded, None, composite).inputs[name].numpy()
-    close(longer[:, :6], found, rtol=1e-5)
+    assert_close(longer[:, :6], found, rtol=1e-5)
     assert not np.any(longer[:, 6:])
     assert not np.any(found[~clips["mask"]])
 
 
-@pytest.fixture
-def half_precision(request):
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(request.param)
-    yield
-    keras.config.set_dtype_policy(before)
-
-
 @pytest.mark.parametrize(
-    "half_precision", ["mixed_float16", "mixed_bfloat16"], indirect=True
+    "dtype_policy", ["mixed_float16", "mixed_bfloat16"], indirect=True
 )
 @pytest.mark.parametrize("build", [test_fdin.build_tiny, test_siam.build_tiny])
 def test_models_of_mixed_precision_are_explained_in_float32(
-    build, half_precision
+    build, dtype_policy
 ):
     half = randomize(build())
     keras.config.set_dtype_policy("float32")
@@ -437,7 +429,7 @@ def test_saved_and_loaded_a_model_is_explained_the_same(tmp_path):
     loaded = keras.saving.load_model(tmp_path / "siam.keras")
     expected = relevance(model, clips).inputs["frames"]
     found = relevance(loaded, clips).inputs["frames"]
-    close(found, expected, rtol=1e-6)
+    assert_close(found, expected, rtol=1e-6)
 
 
 def test_the_demo_model_is_explained_compiled_for_clips_of_any_length():
@@ -458,4 +450,4 @@ def test_the_demo_model_is_explained_compiled_for_clips_of_any_length():
         eager = propagator(clips)
     finally:
         tf.config.run_functions_eagerly(False)
-    close(found.pixels, eager.pixels, rtol=1e-3)
+    assert_close(found.pixels, eager.pixels, rtol=1e-3)
