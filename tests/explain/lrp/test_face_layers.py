@@ -42,12 +42,12 @@ def literal_score(model, x):
     return shares.reshape(x.shape)
 
 
-def close(found, expected, rtol=1e-9):
+def assert_close(found, expected, rtol=1e-9):
     largest = np.max(np.abs(expected))
     np.testing.assert_allclose(found, expected, rtol=rtol, atol=rtol * largest)
 
 
-def check_stays_in_place(layer, inputs, rtol, **call_options):
+def assert_stays_in_place(layer, inputs, rtol, **call_options):
     """Inputs receive what the outputs of the same place have."""
     x = keras.Input(inputs.shape[1:], dtype="float32")
     outputs = keras.tree.flatten(layer(x, **call_options))
@@ -55,7 +55,9 @@ def check_stays_in_place(layer, inputs, rtol, **call_options):
     found = relevance(model, inputs, composite="epsilon")
     given = keras.tree.flatten(layer(inputs, **call_options))[0].numpy()
     for share, outputs in zip(found.inputs.numpy(), given):
-        close(share, literal_score(model, outputs.astype("float64")), rtol)
+        assert_close(
+            share, literal_score(model, outputs.astype("float64")), rtol
+        )
     assert not np.any(found.conservation.steps[layer.name]["lost"])
     return found.inputs.numpy(), given
 
@@ -67,7 +69,7 @@ def normal(*shape, seed=0):
 @pytest.mark.parametrize("return_attention", [False, True])
 @pytest.mark.parametrize("mechanism", MECHANISMS)
 def test_attention_over_places_is_a_gate(mechanism, return_attention):
-    check_stays_in_place(
+    assert_stays_in_place(
         SpatiallyIndexedAttention(3, mechanism, return_attention),
         normal(2, 3, 2, 4).astype("float32"),
         rtol=1e-4,
@@ -75,7 +77,7 @@ def test_attention_over_places_is_a_gate(mechanism, return_attention):
 
 
 def test_attention_over_places_of_every_frame_is_a_gate():
-    check_stays_in_place(
+    assert_stays_in_place(
         SpatiallyIndexedAttention(3),
         normal(2, 3, 3, 2, 4).astype("float32"),
         rtol=1e-4,
@@ -83,7 +85,7 @@ def test_attention_over_places_of_every_frame_is_a_gate():
 
 
 def test_response_normalisation_hands_all_on_in_its_place():
-    check_stays_in_place(
+    assert_stays_in_place(
         LocalResponseNormalization(2, 2.0, alpha=0.1),
         normal(2, 3, 2, 6).astype("float32"),
         rtol=1e-4,
@@ -93,7 +95,7 @@ def test_response_normalisation_hands_all_on_in_its_place():
 def test_standardisation_hands_all_on_in_its_place():
     images = np.random.default_rng(0).integers(0, 256, (2, 4, 5, 3))
     images[:, 0] = 0  # around the face
-    found, _ = check_stays_in_place(
+    found, _ = assert_stays_in_place(
         FaceStandardization(), images.astype("float32"), rtol=1e-4
     )
     assert not np.any(found[:, 0])
@@ -102,7 +104,7 @@ def test_standardisation_hands_all_on_in_its_place():
 @pytest.mark.parametrize("normalize", [False, True])
 def test_a_difference_belongs_to_the_frame_that_shows_it(normalize):
     mask = np.array([[True] * 6, [False, True, True, True, False, False]])
-    found, differences = check_stays_in_place(
+    found, differences = assert_stays_in_place(
         NeutralDifference(2, normalize),
         normal(2, 6, 3, 2).astype("float32"),
         rtol=1e-4,
@@ -127,14 +129,14 @@ def test_cells_return_what_they_have_to_their_places():
             top, left = 2 * (i // 3), 2 * (i % 3)
             cells[i, t] = maps[clip, t, top : top + 2, left : left + 2].ravel()
         of_cells = literal_score(model, cells)
-        close(found.layers["cells"][clip], of_cells)
+        assert_close(found.layers["cells"][clip], of_cells)
         expected = np.empty(maps.shape[1:])
         for i, t in np.ndindex(6, 3):
             top, left = 2 * (i // 3), 2 * (i % 3)
             expected[t, top : top + 2, left : left + 2] = of_cells[
                 i, t
             ].reshape(2, 2, 2)
-        close(found.inputs[clip], expected)
+        assert_close(found.inputs[clip], expected)
 
 
 def test_what_the_location_has_is_a_sink():
@@ -150,8 +152,8 @@ def test_what_the_location_has_is_a_sink():
         expected = literal_score(
             model, np.concatenate([dynamics[clip], centers], axis=1)
         )
-        close(found.inputs[clip], expected[:, :5])
-        close(sinks["location"][clip], expected[:, 5:].sum())
+        assert_close(found.inputs[clip], expected[:, :5])
+        assert_close(sinks["location"][clip], expected[:, 5:].sum())
 
 
 class LiteralRelations:
@@ -234,10 +236,10 @@ def test_relations_equal_the_literal_rules_of_every_pair(rule):
         of_aggregate = literal_score(model, lit.forward(regions[clip]))
         expected = lit.backward(of_aggregate, rule, EPSILON)
         # The importance is a float32 softmax.
-        close(found.inputs[clip], expected[0], rtol=1e-5)
+        assert_close(found.inputs[clip], expected[0], rtol=1e-5)
         of_pairs = np.sum(found.layers["relations"][clip], axis=-1)
-        close(of_pairs, expected[1], rtol=1e-5)
-        close(sinks["bias"][clip], expected[2], rtol=1e-5)
+        assert_close(of_pairs, expected[1], rtol=1e-5)
+        assert_close(sinks["bias"][clip], expected[2], rtol=1e-5)
 
 
 def test_relations_in_float32_are_close_to_those_in_float64():
@@ -248,7 +250,7 @@ def test_relations_in_float32_are_close_to_those_in_float64():
         expected = relevance(model, regions, composite=composite).inputs
         found = relevance(single, regions, composite=composite).inputs
         assert found.dtype == "float32"
-        close(found, expected, rtol=1e-4)
+        assert_close(found, expected, rtol=1e-4)
 
 
 def test_importance_is_a_gate():
@@ -301,6 +303,6 @@ def test_attention_over_frames_is_a_gate(return_attention):
             )  # fmt: skip
             kept -= expected[t, k]
         share = found.inputs["sequence"].numpy()[clip]
-        close(share, expected, rtol=1e-5)
+        assert_close(share, expected, rtol=1e-5)
         np.testing.assert_allclose(stabilizer[clip], kept, rtol=1e-3)
         assert not np.any(share[~mask[clip]])
