@@ -1,31 +1,32 @@
-"""Estimates for videos, with the relations or frames that carried them.
+"""Estimates for videos or photographs, with what carried them.
 
     python -m recipes.predict VIDEO...
     python -m recipes.predict VIDEO... --model saved_models/fdin_age
     python -m recipes.predict VIDEO... --model saved_models/siam_age --mesh
+    python -m recipes.predict PHOTOGRAPH... --model saved_models/gnet
 
-A model of warped faces (SIAM) needs 68 landmarks in every frame: a file per
-video in --landmarks-dir (OpenFace, py-feat or .npz), or --mesh.
+The model's card tells whether it takes videos or photographs. A model of
+warped faces (SIAM) needs 68 landmarks in every frame: a file per video in
+--landmarks-dir (OpenFace, py-feat or .npz), or --mesh. Of a photograph, the
+face nearest the middle is taken; faces are counted from the left.
 
-A video that cannot be used is named and left out; if none can, the exit code
+A file that cannot be used is named and left out; if none can, the exit code
 is 2.
 
-Prints one line per video and writes to --output-dir: `predictions.csv`,
-`predictions.json` and pictures of every video. The versioned demo model was
-trained on drawn faces: it shows the way, its ages mean nothing for people.
+Prints one line per file and writes to --output-dir: `predictions.csv`,
+`predictions.json` and pictures of every file: they show the people in it. The
+versioned demo model was trained on drawn faces: it shows the way, its ages
+mean nothing for people.
 """
 
-import csv
 import dataclasses
 import itertools
-import json
 import textwrap
 from pathlib import Path
 
 import tyro
 from tyro.conf import Positional
 
-from fdin_tf.data.cache import atomic_path
 from fdin_tf.explain import ClipAttention
 from fdin_tf.explain.attention_plots import plot_spatial_attention
 from fdin_tf.explain.attention_plots import plot_temporal_attention
@@ -33,8 +34,15 @@ from fdin_tf.explain.relation_plots import plot_prediction
 from fdin_tf.faces import mesh_landmarks
 from fdin_tf.progress import console
 from fdin_tf.progress import progress_bar
+from fdin_tf.serving.export import find_version
+from fdin_tf.serving.photographs import is_of_photographs
 from fdin_tf.serving.predict import Predictor
 from recipes.cli import run_recipe
+from recipes.predict_files import kind_of
+from recipes.predict_files import unused
+from recipes.predict_files import write_figure
+from recipes.predict_files import write_tables
+from recipes.predict_photographs import predict_photographs
 from recipes.predict_words import describe
 from recipes.predict_words import row_of
 from recipes.predict_words import why
@@ -44,10 +52,10 @@ DEMO_MODEL = Path(__file__).parents[1] / "saved_models" / "demo_age"
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """Estimates for videos.
+    """Estimates for videos or photographs.
 
     Attributes:
-        videos: Video files.
+        files: Videos, or photographs for a model of photographs.
         model: Folder of an exported model; its highest version is used.
         landmarks_dir: Folder of landmark files named as the videos, `.csv` or
             `.npz`, taken instead of detection.
@@ -56,7 +64,7 @@ class Config:
         output_dir: Folder for tables and pictures.
     """
 
-    videos: Positional[tuple[Path, ...]]
+    files: Positional[tuple[Path, ...]]
     model: Path = DEMO_MODEL
     landmarks_dir: Path | None = None
     mesh: bool = False
@@ -64,9 +72,19 @@ class Config:
 
 
 def run(config):
+    """Estimates for every file; returns the rows of the table."""
+    if not config.files:
+        raise ValueError(
+            "Expected at least one video or photograph. Received: none"
+        )
+    _, card = find_version(config.model)
+    if is_of_photographs(card):
+        return predict_photographs(config)
+    return predict_videos(config)
+
+
+def predict_videos(config):
     """Estimates for every video; returns the rows of the table."""
-    if not config.videos:
-        raise ValueError("Expected at least one video. Received: none")
     predictor = Predictor(
         config.model, find_landmarks=mesh_landmarks if config.mesh else None
     )
@@ -75,11 +93,12 @@ def run(config):
             "A model of warped faces needs 68 landmarks in every frame: give "
             f"--landmarks-dir or --mesh. Received: model={config.model}"
         )
-    rows, reasons, failures, drawn = [], [], [], []
+    rows, reasons, failures, taken = [], [], [], set()
     with progress_bar() as bar:
-        task = bar.add_task("Videos", total=len(config.videos), note="")
-        for video in config.videos:
+        task = bar.add_task("Videos", total=len(config.files), note="")
+        for video in config.files:
             try:
+                _check_is_no_photograph(video, predictor)
                 prediction = predictor.predict(
                     video, _landmarks_of(video, config)
                 )
@@ -91,10 +110,15 @@ def run(config):
             else:
                 rows.append(row_of(prediction, predictor.warp))
                 reasons.append(why(prediction, rows[-1]))
-                name = _unused(video.stem, drawn)
+                name = unused(video.stem, taken)
                 _draw(prediction, predictor, rows[-1], config.output_dir / name)
             bar.advance(task)
-    _write(rows, predictor, config.output_dir)
+    about = {
+        "model": str(predictor.path),
+        "trained_on": predictor.card["trained_on"],
+        "limits": predictor.card["limits"],
+    }
+    write_tables(rows, config.output_dir, "clips", about)
     if _is_synthetic(predictor):
         console.print(
             "This model was trained on drawn faces: its answers show the way "
@@ -103,7 +127,7 @@ def run(config):
     for row, reason in zip(rows, reasons):
         if "error" not in row:
             print(f"{row['video']}: {describe(row)}{reason}")
-    if len(failures) == len(config.videos):
+    if len(failures) == len(config.files):
         raise ValueError(failures[0])
     return rows
 
@@ -111,6 +135,14 @@ def run(config):
 def _is_synthetic(predictor):
     databases = predictor.card["trained_on"]["databases"]
     return any(name.startswith("Synthetic") for name in databases)
+
+
+def _check_is_no_photograph(video, predictor):
+    if kind_of(video) == "photograph":
+        raise ValueError(
+            f"{video}: expected a video, for the model {predictor.path} is one "
+            "of videos. Received: a photograph"
+        )
 
 
 def _landmarks_of(video, config):
@@ -132,13 +164,6 @@ def _landmarks_of(video, config):
     )
 
 
-def _unused(stem, drawn):
-    """The name, or with a number behind it where another video has it."""
-    drawn.append(stem)
-    number = drawn.count(stem)
-    return stem if number == 1 else f"{stem}-{number}"
-
-
 def _draw(prediction, predictor, row, path):
     title = f"{prediction.path.name}: {describe(row)}"
     if _is_synthetic(predictor):
@@ -156,8 +181,7 @@ def _draw(prediction, predictor, row, path):
             _places(prediction), limits=None, title=_narrow(title)
         )
     for ending, figure in figures.items():
-        with atomic_path(path.with_name(f"{path.name}{ending}.png")) as new:
-            figure.savefig(new, dpi=150, format="png")
+        write_figure(figure, path.with_name(path.name + ending))
 
 
 def _narrow(title, width=56):
@@ -178,24 +202,6 @@ def _places(prediction):
         f"at {prediction.seconds[top]:.2f} s": [(frame, spatial[top])],
         "mean over all frames": [(frame, spatial.mean(axis=0))],
     }
-
-
-def _write(rows, predictor, folder):
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    with (
-        atomic_path(folder / "predictions.csv") as path,
-        open(path, "w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)
-    with atomic_path(folder / "predictions.json") as path:
-        about = {
-            "model": str(predictor.path),
-            "trained_on": predictor.card["trained_on"],
-            "limits": predictor.card["limits"],
-        }
-        path.write_text(json.dumps({**about, "clips": rows}, indent=1))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
-"""What `recipes.predict` says about a video: a table's row, and a line."""
+"""What `recipes.predict` says about a file: a table's row, and a line."""
 
 from fdin_tf.data.clips import TARGET_CLASSES
+from fdin_tf.data.face_images import BOX_COLUMNS
+from fdin_tf.data.face_images import POINT_COLUMNS
 from fdin_tf.explain import importance_table
 from fdin_tf.explain import rank_relations
 from fdin_tf.explain.attention_tables import BACKGROUND
@@ -124,3 +126,60 @@ def why(prediction, row, number=3):
             f"{part} {_attention(row, part):.2f}" for part in parts
         )
     return words
+
+
+def photograph_row(prediction):
+    """The row of a photograph in the table.
+
+    Args:
+        prediction: `PhotographPrediction`, whose face was detected.
+
+    Returns:
+        Dict of plain values: the answer, the probability of every class, and
+        the face, its box and points by the columns of an image table.
+    """
+    x1, y1, x2, y2 = prediction.box
+    box = (x1, y1, x2 - x1, y2 - y1)
+    probabilities = map(float, prediction.probabilities)
+    return {
+        "photograph": str(prediction.path),
+        "target": prediction.target,
+        "estimate": prediction.classes[prediction.best],
+        "probability": float(prediction.probabilities[prediction.best]),
+        **{
+            f"probability_{name}": probability
+            for name, probability in zip(prediction.classes, probabilities)
+        },
+        "accuracy": prediction.accuracy,
+        "tested_on": prediction.tested_on,
+        "face_number": prediction.face_number,
+        "num_faces": prediction.num_faces,
+        "face_confidence": prediction.confidence,
+        **dict(zip(BOX_COLUMNS, map(float, box))),
+        **dict(zip(POINT_COLUMNS, map(float, prediction.points.ravel()))),
+    }
+
+
+def describe_photograph(row):
+    """One line about a photograph: the answer, its accuracy, whose face.
+
+    Args:
+        row: Row of `photograph_row`.
+
+    Example:
+
+    >>> describe_photograph({
+    ...     "target": "smile", "estimate": "no_smile", "probability": 0.934,
+    ...     "accuracy": None, "face_number": 2, "num_faces": 3})
+    'no smile, probability 0.93; face 2 of 3, nearest the middle'
+    """
+    estimate = row["estimate"].replace("_", " ")
+    if row["target"] not in estimate.split():
+        estimate = f"{row['target']} {estimate}"
+    answer = f"{estimate}, probability {row['probability']:.2f}"
+    if row["accuracy"] is not None:
+        answer += (
+            f", accuracy on the {row['tested_on']} {row['accuracy']:.1f} %"
+        )
+    face = f"face {row['face_number']} of {row['num_faces']}"
+    return f"{answer}; {face}, nearest the middle"

@@ -69,3 +69,13 @@ def save_png(path, image, **options):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(image).save(path, "PNG", **options)
     return path
+
+
+def write_unusable(folder, image):
+    """Files that are no photographs of a face; the image shows one."""
+    whole = save_png(folder / "whole.png", image).read_bytes()
+    (folder / "half.png").write_bytes(whole[: len(whole) // 2])
+    save_png(folder / "line.png", image[:, :1])
+    save_png(folder / "grey.png", np.full_like(image, 127))
+    (folder / "words.jpg").write_text("no picture at all\n" * 40)
+    (folder / "folder.jpg").mkdir()

@@ -21,6 +21,7 @@ from tests.recipes.gnet_export import SIZE
 from tests.recipes.gnet_export import draw_face
 from tests.recipes.gnet_export import export_small
 from tests.recipes.gnet_export import save_png
+from tests.recipes.gnet_export import write_unusable
 
 EXIF_ORIENTATION = 0x0112
 
@@ -174,29 +175,21 @@ def test_one_photograph_gives_the_same_however_it_is_given(gnet, photograph):
         )
 
 
-def write_bad(tmp_path, image):
-    """Files that are no photographs of a face, and what is said of them."""
-    whole = save_png(tmp_path / "whole.png", image).read_bytes()
-    (tmp_path / "half.png").write_bytes(whole[: len(whole) // 2])
-    save_png(tmp_path / "line.png", image[:, :1])
-    save_png(tmp_path / "grey.png", np.full_like(image, 127))
-    (tmp_path / "words.jpg").write_text("no picture at all\n" * 40)
-    (tmp_path / "folder.jpg").mkdir()
-    return {
-        "grey.png": r"grey\.png: Expected a face in the photograph\. Received:",
-        "half.png": r"Expected a whole image that can be read.*half\.png",
-        "line.png": r"at least 16 pixels a side\. Received: 1 x 128.*line\.png",
-        "words.jpg": r"Expected a whole image that can be read.*words\.jpg",
-        "folder.jpg": r"Expected an image file\. Received: path=.*folder\.jpg",
-        "gone.jpg": r"Expected an image file\. Received: path=.*gone\.jpg",
-    }
+UNUSABLE = {
+    "grey.png": r"grey\.png: Expected a face in the photograph\. Received:",
+    "half.png": r"Expected a whole image that can be read.*half\.png",
+    "line.png": r"at least 16 pixels a side\. Received: 1 x 128.*line\.png",
+    "words.jpg": r"Expected a whole image that can be read.*words\.jpg",
+    "folder.jpg": r"Expected an image file\. Received: path=.*folder\.jpg",
+    "gone.jpg": r"Expected an image file\. Received: path=.*gone\.jpg",
+}
 
 
 def test_many_go_on_and_say_why_some_are_left_out(
     gnet, photograph, face, tmp_path
 ):
-    bad = write_bad(tmp_path / "bad", face[0])
-    paths = [tmp_path / "bad" / name for name in bad]
+    write_unusable(tmp_path / "bad", face[0])
+    paths = [tmp_path / "bad" / name for name in UNUSABLE]
     paths.insert(2, photograph)
     found = list(gnet.predict_many(paths))
     assert [path for path, _, _ in found] == paths
@@ -206,7 +199,9 @@ def test_many_go_on_and_say_why_some_are_left_out(
         assert (prediction is None) == (reason is not None)
         if reason is not None:
             assert "\n" not in reason
-            with pytest.raises((ValueError, OSError), match=bad[path.name]):
+            with pytest.raises(
+                (ValueError, OSError), match=UNUSABLE[path.name]
+            ):
                 gnet.predict(path)
             assert str(path) in reason
 
