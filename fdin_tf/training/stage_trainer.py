@@ -1,0 +1,304 @@
+"""Trains the networks of the fine-tuning's steps, and keeps them."""
+
+import dataclasses
+import json
+import math
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+
+from fdin_tf.data.cache import atomic_path
+from fdin_tf.data.cache import settings_digest
+from fdin_tf.data.cache import sweep
+from fdin_tf.data.cache import write_json
+from fdin_tf.data.image_batches import CropSource
+from fdin_tf.data.image_batches import make_image_batches
+from fdin_tf.models.gnet_snet import head_of
+from fdin_tf.models.gnet_snet import replace_head
+from fdin_tf.training.attribute_networks import array_digest
+from fdin_tf.training.attribute_networks import model_digest
+from fdin_tf.training.epoch_seeds import seed_dropout
+from fdin_tf.training.layerwise import LayerwiseOptimizer
+from fdin_tf.training.masked_cross_entropy import MaskedCrossEntropy
+from fdin_tf.training.prepare import layer_settings
+
+_MODEL, _HISTORY = "model.keras", "history.csv"
+_WEIGHTS, _STATE = "weights.weights.h5", "history.json"
+_PREDICT_BATCH = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Lesson:
+    """What a network learns from: crops and their labels.
+
+    Attributes:
+        source: `CropSource`.
+        labels: Numbers of persons or classes `(n,)`, or labels of attributes
+            `(n, attributes)`: 1, 0, and -1 where unknown.
+        head: See `build_face_network`.
+        classes: Number of persons, attributes or classes.
+        fingerprint: Digest of photographs, crops and where they come from.
+    """
+
+    source: CropSource
+    labels: np.ndarray
+    head: str
+    classes: int
+    fingerprint: str
+
+    @property
+    def digest(self):
+        """Digest of all that a network learns."""
+        return settings_digest(
+            self.fingerprint, array_digest(self.labels), self.head, self.classes
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedStage:
+    """A network that was trained, on disk.
+
+    Attributes:
+        folder: Its folder.
+        digest: Digest of all that decided it, the steps before included.
+        head: See `build_face_network`.
+        classes: Number of its classes.
+    """
+
+    folder: Path
+    digest: str
+    head: str
+    classes: int
+
+    @property
+    def path(self):
+        """The file that Keras reads."""
+        return self.folder / _MODEL
+
+    def load(self):
+        """The network, not compiled."""
+        return keras.models.load_model(self.path, compile=False)
+
+    def read_history(self):
+        """Table of `iteration`, `learning_rate` and `loss`."""
+        return pd.read_csv(self.folder / _HISTORY)
+
+
+class StageTrainer:
+    """Trains networks, one after the other, each from the one before.
+
+    Every network has a folder named by a digest of all that decides it:
+    layers, first weights, photographs, labels, training, seed, versions and
+    the steps before. One that is there is read; one that was interrupted goes
+    on. Networks trained alike share one compiled graph.
+
+    Args:
+        runs_dir: Folder of the networks' folders.
+        seed: Seed of new last layers, order, alterations and dropout.
+        versions: Dict of what else decides a network, such as the versions of
+            the packages.
+        restart: Whether networks that are there are trained once more.
+    """
+
+    def __init__(self, runs_dir, seed=0, versions=None, restart=False):
+        self.runs_dir = Path(runs_dir)
+        self.seed = seed
+        self.versions = versions
+        self.restart = restart
+        self._graphs = {}
+        self._trained_here = set()
+
+    def begin(self, model):
+        """A network that no step has trained yet.
+
+        Args:
+            model: Model of `build_face_network`, untrained or with published
+                weights.
+
+        Returns:
+            `TrainedStage`.
+        """
+        digest = settings_digest(model_digest(model), self.versions)
+        (output,) = model.output.values()
+        stage = self._stage(digest, head_of(model), output.shape[-1])
+        if not stage.path.is_file():
+            self._write(stage, model, [])
+        return stage
+
+    def train(self, before, stage, lesson, on_report=None):
+        """Trains a network further.
+
+        Args:
+            before: `TrainedStage` to begin with. It keeps its last layer if
+                that is for the same task.
+            stage: `Stage`.
+            lesson: `Lesson`.
+            on_report: Called as `on_report(iteration, row)` several times;
+                `row` is one of the history's.
+
+        Returns:
+            `TrainedStage`.
+
+        Raises:
+            FloatingPointError: If the loss is not finite any more.
+        """
+        digest = settings_digest(
+            before.digest, dataclasses.asdict(stage), lesson.digest, self.seed
+        )
+        trained = self._stage(digest, lesson.head, lesson.classes)
+        if self.restart and digest not in self._trained_here:
+            shutil.rmtree(trained.folder, ignore_errors=True)
+        self._trained_here.add(digest)
+        sweep(trained.folder)
+        if not trained.path.is_file():
+            checkpoints = trained.folder / "checkpoints"
+            model = self._ready(before, stage, lesson)
+            history = _fit(
+                model, stage, lesson, checkpoints, self.seed, on_report
+            )
+            self._write(trained, model, history)
+            shutil.rmtree(checkpoints, ignore_errors=True)
+        return trained
+
+    def answers(self, trained, source):
+        """What a trained network says of crops.
+
+        Args:
+            trained: `TrainedStage`.
+            source: `CropSource`.
+
+        Returns:
+            Float array `(n, classes)`: probabilities.
+        """
+        key = "answers", trained.head, trained.classes, source.size
+        if key not in self._graphs:
+            self._graphs[key] = trained.load()
+        model = self._graphs[key]
+        model.load_weights(trained.path)
+        parts = []
+        for start in range(0, len(source), 4 * _PREDICT_BATCH):
+            rows = np.arange(
+                start, min(start + 4 * _PREDICT_BATCH, len(source))
+            )
+            (answers,) = model.predict(
+                {"images": source.crops(rows)}, _PREDICT_BATCH, verbose=0
+            ).values()
+            parts.append(answers)
+        return np.concatenate(parts)
+
+    def _stage(self, digest, head, classes):
+        folder = self.runs_dir / f"stage-{digest[:12]}"
+        return TrainedStage(folder, digest, head, classes)
+
+    def _ready(self, before, stage, lesson):
+        """A compiled network that begins with the weights of `before`."""
+        model = before.load()
+        if (before.head, before.classes) != (lesson.head, lesson.classes):
+            model = replace_head(
+                model, lesson.head, lesson.classes, seed=self.seed
+            )
+        key = settings_digest(
+            dataclasses.asdict(stage), layer_settings(model), lesson.head
+        )
+        if key not in self._graphs:
+            _compile(model, stage, lesson.head)
+            state = [
+                keras.ops.convert_to_numpy(v) for v in model.optimizer.variables
+            ]
+            self._graphs[key] = model, state
+            return model
+        graph, state = self._graphs[key]
+        graph.set_weights(model.get_weights())
+        for variable, value in zip(graph.optimizer.variables, state):
+            variable.assign(value)
+        return graph
+
+    def _write(self, stage, model, history):
+        with atomic_path(stage.folder / _HISTORY) as temporary:
+            columns = ["iteration", "learning_rate", "loss"]
+            pd.DataFrame(history, columns=columns).to_csv(
+                temporary, index=False
+            )
+        with atomic_path(stage.path) as temporary:  # last: marks it complete
+            keras.saving.save_model(
+                model, temporary.with_suffix(".keras"), include_optimizer=False
+            )
+            temporary.with_suffix(".keras").replace(temporary)
+
+
+def _compile(model, stage, head):
+    optimizer = LayerwiseOptimizer(
+        keras.optimizers.SGD(stage.schedule(), momentum=stage.momentum),
+        dict(stage.multipliers),
+        l2=stage.weight_decay,
+    )
+    loss = "sparse_categorical_crossentropy"
+    if head == "attributes":
+        loss = MaskedCrossEntropy()
+    model.compile(optimizer, loss=loss)
+    model.optimizer.build(model.trainable_variables)
+
+
+def _fit(model, stage, lesson, folder, seed, on_report):
+    """Trains for all iterations that are left; returns the history."""
+    sweep(folder)
+    history = _restore(model, folder)
+    done = history[-1]["iteration"] if history else 0
+    length = min(max(math.ceil(stage.iterations / 10), 50), 1000)
+    batches = make_image_batches(
+        lesson.source,
+        {lesson.head: lesson.labels},
+        stage.batch_size,
+        seed,
+        first_step=done,
+        num_steps=stage.iterations - done,
+        alteration=stage.alteration,
+    )
+    for iteration, (images, labels) in enumerate(batches, start=done + 1):
+        if iteration == done + 1:  # of the first batch of a report
+            seed_dropout(model, np.random.default_rng([seed, done]))
+            model.reset_metrics()
+        logs = model.train_on_batch(images, labels, return_dict=True)
+        if iteration < min(done + length, stage.iterations):
+            continue
+        done, loss = iteration, float(logs["loss"])  # the mean since `done`
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"The loss is not finite any more by iteration {iteration}; "
+                f"lower the learning rate. Received: loss={loss}, "
+                f"learning_rate={stage.learning_rate}"
+            )
+        row = {
+            "iteration": iteration,
+            "learning_rate": stage.rate(iteration),
+            "loss": loss,
+        }
+        history.append(row)
+        if iteration < stage.iterations:
+            _save(model, history, folder)
+        if on_report is not None:
+            on_report(iteration, row)
+    return history
+
+
+def _restore(model, folder):
+    """Takes up the last checkpoint, if any; returns the history so far."""
+    found = sorted(folder.glob("iteration_*"))
+    if not found:
+        return []
+    model.load_weights(found[-1] / _WEIGHTS)
+    return json.loads((found[-1] / _STATE).read_text(encoding="utf-8"))
+
+
+def _save(model, history, folder):
+    before = list(folder.glob("iteration_*"))
+    name = f"iteration_{history[-1]['iteration']:09d}"
+    with atomic_path(folder / name) as new:
+        new.mkdir()
+        model.save_weights(new / _WEIGHTS)
+        write_json(new / _STATE, history)
+    for path in before:
+        shutil.rmtree(path)
