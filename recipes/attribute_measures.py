@@ -18,7 +18,7 @@ from fdin_tf.explain.attributions import METHODS
 from fdin_tf.explain.face_parts import PARTS
 from fdin_tf.explain.lrp import COMPOSITES
 from fdin_tf.explain.lrp import Propagator
-from fdin_tf.models.levi_hassner import MEAN_LAYER
+from fdin_tf.models.levi_hassner_mean import MEAN_LAYER
 from recipes.attribute_tables import NETWORK
 
 NUM_MEASURED = 32  # images of the test half, evenly spread over it

@@ -7,8 +7,8 @@ import pandas as pd
 from fdin_tf.data.clips import TARGET_CLASSES
 from fdin_tf.data.us_adult_faces import DATABASE
 from fdin_tf.explain.relevance_curves import plot_training_errors
-from fdin_tf.models.levi_hassner import LEVI_HASSNER_MEAN
 from fdin_tf.models.levi_hassner import build_levi_hassner
+from fdin_tf.models.levi_hassner_mean import LEVI_HASSNER_MEAN
 from fdin_tf.models.levi_hassner_weights import load_levi_hassner_weights
 from fdin_tf.progress import progress_bar
 from fdin_tf.statistics import clustered_mean

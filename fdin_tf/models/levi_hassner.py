@@ -11,6 +11,10 @@ import numpy as np
 
 from fdin_tf.models.fdin import check_choice
 from fdin_tf.models.fdin import check_dropout
+from fdin_tf.models.levi_hassner_mean import LEVI_HASSNER_MEAN
+from fdin_tf.models.levi_hassner_mean import MEAN_LAYER
+from fdin_tf.models.levi_hassner_mean import check_mean
+from fdin_tf.models.levi_hassner_mean import set_normalization
 from layers import LocalResponseNormalization
 
 # Years of the classes of `age_group`, first and last; between are gaps.
@@ -25,9 +29,6 @@ AGE_GROUPS = (
     (60, 100),
 )
 CLASSES = {"age_group": len(AGE_GROUPS), "gender": 2}
-# Mean colour of the published mean image: R, G, B, in 0..255.
-LEVI_HASSNER_MEAN = (114.8958463, 87.7689144, 78.4263378)
-MEAN_LAYER = "subtract_mean"
 CONVOLUTIONS = ("conv1", "conv2", "conv3")
 DENSE = ("fc6", "fc7")
 # Name, number of the pooling, kernel size, stride, padding, initial bias.
@@ -124,7 +125,7 @@ def build_levi_hassner(
             f"`std` must be a finite number above 0. Received: std={std}"
         )
     shape = (image_size, image_size, 3)
-    _check_mean(mean, shape)
+    check_mean(mean, shape)
 
     images = keras.Input(shape, name="images")
     # Of every place on its own; as weights, for a mean image would take long
@@ -159,7 +160,7 @@ def build_levi_hassner(
             hidden
         )
     model = _with_last_layer(images, hidden, target)
-    _set_normalization(model, mean, std**2)
+    set_normalization(model, mean, std**2)
     return model
 
 
@@ -203,26 +204,6 @@ def transfer_levi_hassner(base, target, layers="dense", seed=None):
     return _with_last_layer(copy.input["images"], copy.output, target, seed)
 
 
-def set_mean(model, mean):
-    """Makes `model` subtract another mean from its images.
-
-    (Setting the weights of the model does not: the layer computes with a
-    copy of its own.)
-
-    Args:
-        model: Model of this file.
-        mean: As in `build_levi_hassner`.
-
-    Raises:
-        ValueError: If `mean` is not as there.
-    """
-    layer = model.get_layer(MEAN_LAYER)
-    _check_mean(mean, layer.input.shape[1:])
-    _set_normalization(model, mean, layer.get_weights()[1])
-    # Functions traced so far hold the old mean as a constant.
-    model.train_function = model.test_function = model.predict_function = None
-
-
 def target_of(model):
     """The target of a model of this file.
 
@@ -244,15 +225,6 @@ def target_of(model):
         )
     (target,) = model.output
     return target
-
-
-def _set_normalization(model, mean, variance):
-    layer = model.get_layer(MEAN_LAYER)
-    shape = layer.input.shape[1:]
-    _, _, count = layer.get_weights()
-    arrays = (np.broadcast_to(array, shape) for array in (mean, variance))
-    layer.set_weights([*arrays, count])
-    layer.finalize_state()
 
 
 def _initializers(kernel_initializer, published_std, bias):
@@ -331,17 +303,3 @@ def _check_counts(name, values, number):
 
 def _is_count(value):
     return isinstance(value, int) and value > 0
-
-
-def _check_mean(mean, shape):
-    mean = np.asarray(mean)
-    if mean.shape not in ((), (3,), tuple(shape)):
-        raise ValueError(
-            "`mean` must be a number, a colour (3,) or an image "
-            f"{tuple(shape)}. Received: mean of shape {mean.shape}"
-        )
-    if not ((mean >= 0) & (mean <= 255)).all():
-        raise ValueError(
-            "`mean` must be in 0..255. Received: mean from "
-            f"{mean.min()} to {mean.max()}"
-        )

@@ -5,10 +5,10 @@ import numpy as np
 from fdin_tf.models.levi_hassner import CLASSES
 from fdin_tf.models.levi_hassner import CONVOLUTIONS
 from fdin_tf.models.levi_hassner import DENSE
-from fdin_tf.models.levi_hassner import LEVI_HASSNER_MEAN
-from fdin_tf.models.levi_hassner import MEAN_LAYER
-from fdin_tf.models.levi_hassner import set_mean
 from fdin_tf.models.levi_hassner import target_of
+from fdin_tf.models.levi_hassner_mean import LEVI_HASSNER_MEAN
+from fdin_tf.models.levi_hassner_mean import MEAN_LAYER
+from fdin_tf.models.levi_hassner_mean import set_mean
 from fdin_tf.models.weight_files import assign_weights
 from fdin_tf.models.weight_files import check_is_file
 from fdin_tf.models.weight_files import read_numpy

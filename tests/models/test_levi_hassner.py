@@ -1,4 +1,4 @@
-"""Levi and Hassner's network: sizes, first weights, its mean, new targets."""
+"""Levi and Hassner's network: sizes, first weights, new targets."""
 
 import keras
 import numpy as np
@@ -7,8 +7,6 @@ import pytest
 from fdin_tf.models import build_levi_hassner
 from fdin_tf.models import transfer_levi_hassner
 from fdin_tf.models.levi_hassner import AGE_GROUPS
-from fdin_tf.models.levi_hassner import LEVI_HASSNER_MEAN
-from fdin_tf.models.levi_hassner import set_mean
 from fdin_tf.models.levi_hassner import target_of
 
 SMALL = {"image_size": 39, "conv_units": (4, 5, 6), "dense_units": (7, 8)}
@@ -16,11 +14,15 @@ HE = {"kernel_initializer": "he_normal", "std": 64}
 WEIGHTED = ("conv1", "conv2", "conv3", "fc6", "fc7")
 
 
-@pytest.fixture
-def images():
+def random_images():
     """Four RGB images."""
     rng = np.random.default_rng(seed=0)
     return rng.integers(0, 256, (4, 39, 39, 3), dtype="uint8")
+
+
+@pytest.fixture
+def images():
+    return random_images()
 
 
 @pytest.fixture(scope="module")
@@ -140,51 +142,6 @@ def test_uint8_and_float_images_give_the_same(images):
     np.testing.assert_array_equal(
         answer(model, images), answer(model, images.astype("float32"))
     )
-
-
-def test_default_mean_is_the_published_colour_red_first(images):
-    model = build_levi_hassner(**SMALL)
-    np.testing.assert_allclose(
-        maps_before(model, "subtract_mean", images),
-        images - np.array(LEVI_HASSNER_MEAN),
-        atol=1e-4,
-    )
-    assert tuple(sorted(LEVI_HASSNER_MEAN, reverse=True)) == LEVI_HASSNER_MEAN
-
-
-@pytest.mark.parametrize("shape", [(), (3,), (39, 39, 3)])
-def test_mean_of_any_form_is_subtracted_and_survives_saving(
-    shape, images, tmp_path
-):
-    mean = np.random.default_rng(1).uniform(0, 255, shape)
-    model = build_levi_hassner("gender", **SMALL, mean=mean, std=50)
-    differences = maps_before(model, "subtract_mean", images)
-    np.testing.assert_allclose(differences, (images - mean) / 50, atol=1e-5)
-    model.save(tmp_path / "model.keras")
-    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
-    model.save_weights(tmp_path / "model.weights.h5")
-    filled = build_levi_hassner("gender", **SMALL)
-    filled.load_weights(tmp_path / "model.weights.h5")
-    for again in (loaded, filled):
-        np.testing.assert_array_equal(
-            maps_before(again, "subtract_mean", images), differences
-        )
-        np.testing.assert_allclose(
-            answer(again, images), answer(model, images), rtol=1e-6
-        )
-
-
-def test_another_mean_holds_in_functions_traced_before(images):
-    mean = np.random.default_rng(1).uniform(0, 255, (39, 39, 3))
-    model = build_levi_hassner("gender", **SMALL, **HE)
-    other = build_levi_hassner("gender", **SMALL, **HE, mean=mean)
-    for name, arrays in weights_of(model).items():
-        other.get_layer(name).set_weights(arrays)
-    before = model.predict({"images": images}, verbose=0)["gender"]
-    set_mean(model, mean)
-    after = model.predict({"images": images}, verbose=0)["gender"]
-    assert np.abs(after - before).max() > 1e-3
-    np.testing.assert_allclose(after, answer(other, images), rtol=1e-5)
 
 
 @pytest.mark.parametrize(

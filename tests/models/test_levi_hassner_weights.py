@@ -7,7 +7,7 @@ import pytest
 from fdin_tf.models import build_levi_hassner
 from fdin_tf.models import load_levi_hassner_weights
 from fdin_tf.models import transfer_levi_hassner
-from fdin_tf.models.levi_hassner import LEVI_HASSNER_MEAN
+from fdin_tf.models.levi_hassner_mean import LEVI_HASSNER_MEAN
 from tests.models import levi_hassner_caffe as caffe
 
 SIZE = 67  # fc6 sees 2 x 2 places.
