@@ -1,11 +1,14 @@
 # make run    installs and cross-validates FDIN on the embedded clips
 # make test   installs and runs the tests; ARGS="-k lstm" goes to pytest
 # make lint   the style checks that CI runs
+# make parity holds per-layer learning rates against TensorFlow Addons, which
+#             it installs apart, into .venv-parity (Python 3.11)
 # Options of the recipe go through ARGS too: make run ARGS="--seed 1"
 
 SHELL := /bin/sh
 VENV  := .venv
 BIN   := $(VENV)/bin
+ADDONS := .venv-parity
 ARGS  ?=
 
 # The newest supported Python that really starts (a version manager may
@@ -14,7 +17,12 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 	2>/dev/null && echo $$p && break; done)
 
-.PHONY: run test lint clean
+# TensorFlow Addons has no wheels for a later Python.
+PYTHON311 ?= $(shell for p in python3.11 python3 python; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 11))' \
+	2>/dev/null && echo $$p && break; done)
+
+.PHONY: run test lint parity clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.installed
@@ -27,8 +35,17 @@ lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+parity: $(ADDONS)/.installed $(VENV)/.installed-test
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+	echo "Training with TensorFlow Addons." && \
+	TF_CPP_MIN_LOG_LEVEL=3 $(ADDONS)/bin/python -W ignore \
+		tests/training/layerwise_reference.py "$$folder/reference.npz" && \
+	echo "Training without, and comparing." && \
+	FDIN_TF_PARITY_REFERENCE="$$folder/reference.npz" TF_CPP_MIN_LOG_LEVEL=3 \
+		$(BIN)/python -m pytest -s tests/training/test_layerwise_parity.py $(ARGS)
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) $(ADDONS) build dist *.egg-info
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11, 3.12 or 3.13 with venv found; set PYTHON=/path/to/python" >&2; exit 2; }
@@ -43,3 +60,12 @@ $(VENV)/.installed-test: setup.py | $(BIN)/python
 	@echo "Installing into $(VENV), with what the tests need: a few minutes, once."
 	@$(BIN)/python -m pip install --quiet --editable '.[test]'
 	@touch $@ $(VENV)/.installed
+
+$(ADDONS)/bin/python:
+	@test -n "$(PYTHON311)" || { echo "make: no Python 3.11 with venv found, which TensorFlow Addons needs; set PYTHON311=/path/to/python3.11" >&2; exit 2; }
+	$(PYTHON311) -m venv $(ADDONS)
+
+$(ADDONS)/.installed: | $(ADDONS)/bin/python
+	@echo "Installing TensorFlow Addons into $(ADDONS): a few minutes, once."
+	@$(ADDONS)/bin/python -m pip install --quiet tensorflow==2.15.1 tensorflow-addons==0.23.0
+	@touch $@
