@@ -20,7 +20,6 @@ from fdin_tf.data.synthetic.face_scenes import LAYOUTS
 from fdin_tf.data.synthetic.face_scenes import draw_celeba_scenes
 from fdin_tf.data.synthetic.face_scenes import draw_fotw_scene
 from fdin_tf.data.synthetic.face_views import PaintedPerson
-from fdin_tf.data.synthetic.face_views import view_truth
 from fdin_tf.data.synthetic.set_folder import claim_folder
 from fdin_tf.data.synthetic.set_folder import complete_folder
 from fdin_tf.data.synthetic.set_folder import write_jpeg
@@ -151,7 +150,7 @@ def load_face_attributes_truth(root, layout, file_names=None):
         - `other_box` `(n, 4)`: left, top, right and bottom of a second face;
           not a number where there is none.
         - `landmarks`, `points`, `amplitudes`, `boxes`, `face_box`: of the
-          labelled person, see `view_truth`.
+          labelled person, see `View.truth`.
 
     Raises:
         FileNotFoundError: If the set is not there or not complete.
@@ -213,7 +212,7 @@ def _celeba_files(scenes):
         shown = _attributes(view)
         values = (1 if shown.get(a) else -1 for a in CELEBA_ATTRIBUTES)
         attributes.append(" ".join([name, *(f"{v:2d}" for v in values)]))
-        five = np.rint(view_truth(view)["points"]).astype(int).ravel()
+        five = np.rint(view.truth["points"]).astype(int).ravel()
         points.append(" ".join([name, *(f"{p:3d}" for p in five)]))
         people.append(f"{name} {view.person.number}")
         parts.append(f"{name} {SPLITS.index(scene.split)}")
@@ -262,7 +261,7 @@ def _attributes(view):
 
 def _truth(scenes):
     """Arrays of `load_face_attributes_truth`."""
-    labelled = [view_truth(scene.labelled) for scene in scenes]
+    labelled = [scene.labelled.truth for scene in scenes]
     none = np.full(4, np.nan, np.float32)
     return {
         "file_name": np.array([s.file_name for s in scenes]),
@@ -274,10 +273,7 @@ def _truth(scenes):
         ),
         "is_hidden": np.array([s.is_hidden for s in scenes]),
         "other_box": np.stack(
-            [
-                view_truth(s.other)["face_box"] if s.other else none
-                for s in scenes
-            ]
+            [s.other.truth["face_box"] if s.other else none for s in scenes]
         ),
         **{
             name: np.stack([truth[name] for truth in labelled])

@@ -18,7 +18,6 @@ from fdin_tf.data.synthetic.face_views import MIDDLE
 from fdin_tf.data.synthetic.face_views import RADIUS
 from fdin_tf.data.synthetic.face_views import View
 from fdin_tf.data.synthetic.face_views import head_similarity
-from fdin_tf.data.synthetic.face_views import view_truth
 
 #: Changes whenever the same seed would draw other images.
 GENERATOR_VERSION = 1
@@ -239,7 +238,7 @@ def draw_fotw_scene(config, index):
         other=other,
         is_hidden=is_hidden,
         has_occluder=bool(covering < config.occluders),
-        given_box=_draw_box(rng, view_truth(view)["face_box"], size),
+        given_box=_draw_box(rng, view.truth["face_box"], size),
         quality=int(rng.integers(50, 96)),
     )
 

@@ -1,6 +1,7 @@
 """A drawn person as one image shows it: colours, silhouette and places."""
 
 import dataclasses
+import functools
 
 import cv2
 import numpy as np
@@ -48,6 +49,41 @@ class View:
     def places(self, points):
         """Points in distances of the eyes as pixels of the image."""
         return moved(CANVAS.pixels(points), self.head)
+
+    @functools.cached_property
+    def truth(self):
+        """What is known about the person in the image, as arrays.
+
+        Dict of float32 arrays; places are pixels of the image, x then y,
+        where the centre of the first pixel is (0, 0):
+
+        - `landmarks` `(68, 2)`: iBUG order.
+        - `points` `(5, 2)`: left eye, right eye, nose, left and right corner
+          of the mouth; left means left in the image.
+        - `amplitudes` `(regions,)`.
+        - `boxes` `(5, 4)`: left, top, right and bottom of where the regions
+          of `SMILE_REGIONS` move.
+        - `face_box` `(4,)`: left, top, right and bottom of the face, from
+          forehead to chin.
+        """
+        identity = self.person.identity
+        (face,) = deformation.landmarks(
+            identity.landmarks, self.amplitudes[None], np.zeros(1)
+        )
+        landmarks = self.places(face)
+        # Corners of the eyes rest, lids do not.
+        points = [landmarks[[36, 39]].mean(0), landmarks[[42, 45]].mean(0)]
+        points += [landmarks[30], landmarks[48], landmarks[54]]
+        edge = np.concatenate([landmarks, [self.places(_FOREHEAD)]])
+        rows = [template.REGIONS.index(region) for region in SMILE_REGIONS]
+        truth = {
+            "landmarks": landmarks,
+            "points": np.stack(points),
+            "amplitudes": self.amplitudes,
+            "boxes": region_boxes(identity, CANVAS, self.head)[rows],
+            "face_box": np.concatenate([edge.min(0), edge.max(0)]),
+        }
+        return {name: np.float32(values) for name, values in truth.items()}
 
 
 def head_similarity(unit, roll, place, anchor):
@@ -109,42 +145,6 @@ class PaintedPerson:
         image = np.float32(image)
         blend(image, *self._locks)
         return cv2.convertScaleAbs(image)
-
-
-def view_truth(view):
-    """What is known about a person in an image, as arrays.
-
-    Returns:
-        Dict of float32 arrays; places are pixels of the image, x then y,
-        where the centre of the first pixel is (0, 0):
-
-        - `landmarks` `(68, 2)`: iBUG order.
-        - `points` `(5, 2)`: left eye, right eye, nose, left and right corner
-          of the mouth; left means left in the image.
-        - `amplitudes` `(regions,)`.
-        - `boxes` `(5, 4)`: left, top, right and bottom of where the regions
-          of `SMILE_REGIONS` move.
-        - `face_box` `(4,)`: left, top, right and bottom of the face, from
-          forehead to chin.
-    """
-    identity = view.person.identity
-    (face,) = deformation.landmarks(
-        identity.landmarks, view.amplitudes[None], np.zeros(1)
-    )
-    landmarks = view.places(face)
-    # Corners of the eyes rest, lids do not.
-    points = [landmarks[[36, 39]].mean(0), landmarks[[42, 45]].mean(0)]
-    points += [landmarks[30], landmarks[48], landmarks[54]]
-    edge = np.concatenate([landmarks, [view.places(_FOREHEAD)]])
-    rows = [template.REGIONS.index(region) for region in SMILE_REGIONS]
-    truth = {
-        "landmarks": landmarks,
-        "points": np.stack(points),
-        "amplitudes": view.amplitudes,
-        "boxes": region_boxes(identity, CANVAS, view.head)[rows],
-        "face_box": np.concatenate([edge.min(0), edge.max(0)]),
-    }
-    return {name: np.float32(values) for name, values in truth.items()}
 
 
 def _silhouette(identity):
