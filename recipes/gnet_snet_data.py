@@ -16,6 +16,7 @@ from fdin_tf.data.face_points import find_face_points
 from fdin_tf.data.face_sources import load_face_table
 from fdin_tf.data.image_batches import CropSource
 from fdin_tf.data.image_sources import embedded_face_attributes
+from fdin_tf.data.synthetic import GENDER_CODES
 from fdin_tf.faces.crops import CROP_SCHEMES
 from fdin_tf.faces.crops import CropScheme
 from fdin_tf.models.gnet_snet import CLASSES
@@ -182,7 +183,7 @@ def load_study_data(config):
     if large_dir is None:
         root = embedded_face_attributes(config.embedded, config.cache_dir)
         large_dir, small_dir = root / "celeba", root / "fotw"
-        genders = {0: "male", 1: "female"}
+        genders = GENDER_CODES
     large, small = (
         _with_male(load_face_table(folder, genders))
         for folder in (large_dir, small_dir)

@@ -8,9 +8,10 @@ import pandas as pd
 from fdin_tf.data.cache import content_digest
 from fdin_tf.data.face_images import face_points
 from fdin_tf.data.image_files import read_image
+from fdin_tf.explain.answer_relevance import COMPOSITE
+from fdin_tf.explain.answer_relevance import answer_relevance
 from fdin_tf.explain.crop_plots import plot_crops
 from fdin_tf.explain.html_report import Section
-from fdin_tf.explain.lrp import relevance
 from fdin_tf.explain.relevance_plots import plot_heatmaps
 from fdin_tf.models.gnet_snet import average_networks
 from fdin_tf.progress import console
@@ -28,12 +29,11 @@ from fdin_tf.training.gnet_snet_tables import table_3
 from recipes.gnet_snet_data import ATTRIBUTES
 from recipes.gnet_snet_data import CONTROLS
 from recipes.gnet_snet_data import SCHEMES
+from recipes.gnet_snet_data import true_classes
 from recipes.gnet_snet_networks import ALL_STEPS
 from recipes.study_call import begin_call
 from recipes.study_call import publish_call
 
-#: Composite of the pictures of relevance.
-COMPOSITE = "epsilon_alpha2_beta1_plus_flat"
 # Where things are, and what is only shown, decides no number.
 _PLACES = (
     *("name", "large_dir", "small_dir", "export_dir", "output_dir"),
@@ -70,7 +70,8 @@ _CHALLENGE = (
 )
 _RELEVANCE = (
     "Layer-wise relevance propagation ({}) through GNet and the networks of "
-    "SNet, for the answer that is given; red speaks for it, blue against it. "
+    "SNet, to the log-odds of the right answer; red speaks for it, blue "
+    "against it. "
     "Rows: validation images of which every network is right."
 )
 
@@ -291,11 +292,10 @@ def _heatmaps(study, data, config):
     ):
         for stage, crop in zip(stages, crops):
             pixels = data.source("valid", crop).crops(rows)
-            found = relevance(
-                stage.load(), {"images": pixels}, composite=COMPOSITE
+            target = stage.head
+            heatmaps[f"{title}, crop {crop}"] = answer_relevance(
+                stage.load(), pixels, true_classes(images.iloc[rows], target)
             )
-            heatmap = np.asarray(found.inputs["images"]).sum(axis=-1)
-            heatmaps[f"{title}, crop {crop}"] = heatmap
             shown = pixels if shown is None else shown
     names = [
         f"{of.gender}, {'smile' if of.Smiling else 'no smile'}"

@@ -5,7 +5,7 @@ import numpy as np
 from rich.table import Table
 
 from fdin_tf.data.image_files import read_image
-from fdin_tf.explain.lrp import relevance
+from fdin_tf.explain.answer_relevance import answer_relevance
 from fdin_tf.models import single_networks
 from fdin_tf.progress import console
 from fdin_tf.progress import progress_bar
@@ -18,8 +18,6 @@ from recipes.predict_files import write_tables
 from recipes.predict_pictures import plot_photograph
 from recipes.predict_words import describe_photograph
 from recipes.predict_words import photograph_row
-
-COMPOSITE = "epsilon_alpha2_beta1_plus_flat"
 
 
 def predict_photographs(config):
@@ -74,47 +72,19 @@ def predict_photographs(config):
 def heatmaps_of(networks, prediction):
     """Relevance of the pixels of each crop to the answer, by its network.
 
-    What is shared among the pixels are the log-odds of the answer, the score
-    of one class less that of the other before the softmax, for both alone
-    say nothing:
-
-        ln(p_answer / p_other) = z_answer - z_other
-
     Args:
         networks: Networks in the order of the crops.
         prediction: `PhotographPrediction`.
 
     Returns:
-        Float32 array `(n, size, size)`: relevance, summed over the colours.
-        In sum it is above 0 of a network that by itself gives the answer.
+        Float32 array `(n, size, size)`, see `answer_relevance`.
     """
-    return np.stack(
+    return np.concatenate(
         [
-            relevance(
-                _log_odds(network, prediction.target, prediction.best),
-                {"images": crop[None]},
-                composite=COMPOSITE,
-            )
-            .inputs["images"]
-            .numpy()[0]
-            .sum(axis=-1)
+            answer_relevance(network, crop[None], [prediction.best])
             for network, crop in zip(networks, prediction.crops)
         ]
     )
-
-
-def _log_odds(network, head, answer):
-    """The network up to one score: the log-odds of one of its two classes."""
-    score = keras.layers.Dense(1, dtype="float32", name="log_odds")
-    hidden = network.get_layer(head).input
-    model = keras.Model(network.input, score(hidden))
-    score.set_weights(
-        [
-            array[..., [answer]] - array[..., [1 - answer]]
-            for array in network.get_layer(head).get_weights()
-        ]
-    )
-    return model
 
 
 def _why_not(path, reason, predictor):
