@@ -3,9 +3,9 @@
     python -m recipes.cache                   # list
     python -m recipes.cache --clear runs      # forget runs, keep features
 
-Rooms: `embedded` (drawn clips), `tracks` (where the face is in every frame),
-`features` (encoded frames), `crops` (faces with landmarks), `runs`
-(checkpoints and results).
+Rooms: `embedded` (drawn clips and photographs), `tracks` (where the face is in
+every frame), `features` (encoded frames), `crops` (faces with landmarks),
+`face_points` (faces found in photographs), `runs` (checkpoints and results).
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ from rich.table import Table
 from fdin_tf.data.cache import default_cache_dir
 from recipes.cli import run_recipe
 
-ROOMS = ("embedded", "tracks", "features", "crops", "runs")
+ROOMS = ("embedded", "tracks", "features", "crops", "face_points", "runs")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,9 +32,7 @@ class Config:
         cache_dir: Folder of the cache; None for the user's cache folder.
     """
 
-    clear: tuple[
-        Literal["embedded", "tracks", "features", "crops", "runs", "all"], ...
-    ] = ()
+    clear: tuple[Literal[*ROOMS, "all"], ...] = ()
     cache_dir: Path | None = None
 
 

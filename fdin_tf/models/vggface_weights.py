@@ -56,8 +56,9 @@ def load_vggface_weights(path, model=None, channel_order=None):
     Args:
         path: The file.
         model: Model of `build_vggface_encoder` or `build_vggface`, all of
-            whose layers are filled; further layers of the file are left
-            aside. None: a new encoder for 96x96 frames.
+            whose layers are filled, or of `build_face_network`, whose last
+            layer is not; further layers of the file are left aside. None: a
+            new encoder for 96x96 frames.
         channel_order: `"rgb"` or `"bgr"`, the order in which this file's
             `conv1_1` takes its input, where it is not the one above. None: as
             above. (deepface feeds its network BGR images, which is taken
@@ -98,7 +99,8 @@ def load_vggface_weights(path, model=None, channel_order=None):
     names = [name for name in WEIGHT_LAYERS if name in present]
     if not names:
         raise ValueError(
-            "Expected a model of build_vggface_encoder or build_vggface. "
+            "Expected a model of build_vggface_encoder, build_vggface or "
+            "build_face_network. "
             f"Received: model={model.name}"
         )
     source = reader(path, names)
