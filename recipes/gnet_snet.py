@@ -191,11 +191,16 @@ def check_crops(text):
     return crops
 
 
-# What small networks need that begin at random: first weights that keep
-# signals alive, and the full learning rate for every layer of step 1.
+# What small networks need that begin at random and learn for minutes: first
+# weights that keep signals alive, the full learning rate for every layer of
+# steps 1 and 2, and larger ones for convolutions behind them.
 _ALTERED = Alteration(shift=0.05, zoom=0.08, turn=5.0, light=0.1)
 _DRAWN = Stage(
-    iterations=150, batch_size=32, learning_rate=0.01, alteration=_ALTERED
+    iterations=150,
+    batch_size=32,
+    learning_rate=0.02,
+    multipliers=(("conv*", 0.5),),
+    alteration=_ALTERED,
 )
 
 PRESETS = {
@@ -210,10 +215,14 @@ PRESETS = {
             std=64.0,
             kernel_initializer="he_normal",
             stage1=dataclasses.replace(
-                _DRAWN, iterations=600, learning_rate=0.02, multipliers=()
+                _DRAWN, iterations=700, learning_rate=0.012, multipliers=()
             ),
-            stage2=dataclasses.replace(_DRAWN, iterations=200, multipliers=()),
-            stage3=_DRAWN,
+            stage2=dataclasses.replace(
+                _DRAWN, iterations=350, learning_rate=0.012, multipliers=()
+            ),
+            stage3=dataclasses.replace(
+                _DRAWN, iterations=180, learning_rate=0.03
+            ),
             stage4=_DRAWN,
             scratch=dataclasses.replace(_DRAWN, multipliers=()),
             with_controls=True,

@@ -10,8 +10,10 @@ import pandas as pd
 from fdin_tf.data import fotw
 from fdin_tf.data.cache import settings_digest
 from fdin_tf.data.face_images import CELEBA_ATTRIBUTES
+from fdin_tf.data.face_images import POINT_COLUMNS
 from fdin_tf.data.face_images import UNKNOWN
 from fdin_tf.data.face_images import attribute_labels
+from fdin_tf.data.face_images import face_points
 from fdin_tf.data.face_points import find_face_points
 from fdin_tf.data.face_sources import load_face_table
 from fdin_tf.data.image_batches import CropSource
@@ -30,11 +32,12 @@ ATTRIBUTES = {"gender": "Male", "smile": "Smiling"}
 #: Crops without the evidence of a target, by the target.
 CONTROLS = {
     "gender": CROP_SCHEMES[5],
-    "smile": CropScheme(6, "eyes_and_forehead", True, top=-1.2, bottom=0.4),
+    "smile": CropScheme(6, "brows_and_forehead", True, top=-1.15, bottom=0.05),
 }
 SCHEMES = CROP_SCHEMES | {6: CONTROLS["smile"]}
 #: Name of the database of embedded photographs.
 DRAWN = "drawn faces"
+_EYES_TO_MOUTH = 1.15  # of a frontal face, in distances of the eyes
 _NUM_NAMED = 3
 
 
@@ -87,8 +90,9 @@ class StudyData:
             stages.append(self.config.scratch)
             reach = max(stage.alteration.reach for stage in stages)
             learnt = part in ("large", "small")
+            images = self.parts[part][rows].reset_index(drop=True)
             self._sources[key] = CropSource(
-                self.parts[part][rows].reset_index(drop=True),
+                _without_mouth(images) if crop == 6 else images,
                 SCHEMES[crop],
                 self.config.image_size,
                 margin=reach if learnt else 1.0,
@@ -242,6 +246,21 @@ def load_study_data(config):
         root,
         config,
     )
+
+
+def _without_mouth(images):
+    """Faces with the mouth where eyes alone tell it to be.
+
+    A smile raises the corners of the mouth, by which crops are scaled: the
+    scale would give away what a crop without the mouth is to hide.
+    """
+    points = face_points(images).copy()
+    across = points[:, 1] - points[:, 0]
+    down = _EYES_TO_MOUTH * across[:, ::-1] * (-1, 1)
+    points[:, 3:] = points[:, :2] + down[:, None]
+    points[:, 2] = points.mean(axis=1)
+    flat = pd.DataFrame(points.reshape(-1, 10), columns=list(POINT_COLUMNS))
+    return images.assign(**flat)
 
 
 def _with_male(images):

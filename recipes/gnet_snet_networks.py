@@ -78,10 +78,11 @@ def train_study(config, data, call):
     """
     answers, pipeline, histories, trained = [], [], [], {}
     networks = networks_of(config)
+    trainer = StageTrainer(call.runs_dir, call.versions, config.restart)
     with progress_bar() as bar:
         task = bar.add_task("Networks", total=0, note="")
         for seed in config.seeds:
-            tuning = FineTuning(config, data, call, seed, bar, task)
+            tuning = FineTuning(config, data, trainer, seed, bar, task)
             bar.update(task, total=bar.tasks[0].total + tuning.count(networks))
             for target, steps, crops in networks:
                 title = f"{target}, steps {in_text(steps)}, crops "
@@ -120,22 +121,20 @@ class FineTuning:
     Args:
         config: `Config` of `recipes.gnet_snet`.
         data: `StudyData`.
-        call: `Call`.
+        trainer: `StageTrainer`.
         seed: Seed.
         bar: `progress_bar`.
         task: Its task that counts networks.
     """
 
-    def __init__(self, config, data, call, seed, bar, task):
+    def __init__(self, config, data, trainer, seed, bar, task):
         self.config = config
         self.data = data
         self.seed = seed
         self.bar = bar
         self.task = task
-        self.trainer = StageTrainer(
-            call.runs_dir, seed, call.versions, config.restart
-        )
-        self._begun = None
+        self.trainer = trainer
+        self._begun = {}  # by file of weights
         self._trained = {}
 
     def train(self, steps, target, crop):
@@ -167,6 +166,7 @@ class FineTuning:
                 before,
                 stage,
                 self.data.lesson(steps[-1], target, crop),
+                self.seed,
                 report,
             )
             self.bar.remove_task(bar)
@@ -203,28 +203,31 @@ class FineTuning:
 
     def _begin(self, is_random):
         """The first network: at random, or with published weights."""
-        if self._begun is None:
-            config, persons = self.config, None
-            if config.vggface_weights is None:
-                persons = self.data.lesson(1, None, None).classes
-            keras.utils.set_random_seed(self.seed)
-            with precision_policy(config.precision):
-                self._begun = build_face_network(
-                    "identity",
-                    persons,
-                    (config.image_size, config.image_size, 3),
-                    config.filters,
-                    config.dense_units,
-                    config.dropout,
-                    config.std,
-                    config.kernel_initializer,
-                )
-        if is_random or self.config.vggface_weights is None:
-            return self.trainer.begin(self._begun)
-        with precision_policy(self.config.precision):
-            published = keras.models.clone_model(self._begun)
-        load_vggface_weights(self.config.vggface_weights, published)
-        return self.trainer.begin(published)
+        weights = None if is_random else self.config.vggface_weights
+        if weights not in self._begun:
+            model = self._untrained()
+            if weights is not None:
+                load_vggface_weights(weights, model)
+            self._begun[weights] = self.trainer.begin(model)
+        return self._begun[weights]
+
+    def _untrained(self):
+        """A network for the persons of the large set, or of VGG-Face."""
+        config, persons = self.config, None
+        if config.vggface_weights is None:
+            persons = self.data.lesson(1, None, None).classes
+        keras.utils.set_random_seed(self.seed)
+        with precision_policy(config.precision):
+            return build_face_network(
+                "identity",
+                persons,
+                (config.image_size, config.image_size, 3),
+                config.filters,
+                config.dense_units,
+                config.dropout,
+                config.std,
+                config.kernel_initializer,
+            )
 
 
 def _named(target, steps, crops):

@@ -59,7 +59,7 @@ _STEPS = (
 _CROPS = (
     "What each scheme shows of a face; the number of a scheme is that of "
     "Table 3. `6` is not of the paper: it is a control that cuts the evidence "
-    "of a smile off."
+    "of a smile off, and is scaled by the eyes alone."
 )
 _CHALLENGE = (
     "Figure 1: a face is detected, that nearest to the image's centre taken, "

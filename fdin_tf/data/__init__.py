@@ -11,6 +11,7 @@ from fdin_tf.data.face_images import CELEBA_ATTRIBUTES
 from fdin_tf.data.face_images import POINT_COLUMNS
 from fdin_tf.data.face_images import attribute_labels
 from fdin_tf.data.face_points import find_face_points
+from fdin_tf.data.face_sources import load_face_table
 from fdin_tf.data.folds import Fold
 from fdin_tf.data.folds import load_folds
 from fdin_tf.data.folds import make_folds
@@ -49,6 +50,7 @@ __all__ = [
     "find_face_points",
     "load_celeba",
     "load_clips",
+    "load_face_table",
     "load_folds",
     "load_fotw",
     "load_images",

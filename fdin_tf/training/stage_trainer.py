@@ -97,15 +97,13 @@ class StageTrainer:
 
     Args:
         runs_dir: Folder of the networks' folders.
-        seed: Seed of new last layers, order, alterations and dropout.
         versions: Dict of what else decides a network, such as the versions of
             the packages.
         restart: Whether networks that are there are trained once more.
     """
 
-    def __init__(self, runs_dir, seed=0, versions=None, restart=False):
+    def __init__(self, runs_dir, versions=None, restart=False):
         self.runs_dir = Path(runs_dir)
-        self.seed = seed
         self.versions = versions
         self.restart = restart
         self._graphs = {}
@@ -128,7 +126,7 @@ class StageTrainer:
             self._write(stage, model, [])
         return stage
 
-    def train(self, before, stage, lesson, on_report=None):
+    def train(self, before, stage, lesson, seed=0, on_report=None):
         """Trains a network further.
 
         Args:
@@ -136,6 +134,7 @@ class StageTrainer:
                 that is for the same task.
             stage: `Stage`.
             lesson: `Lesson`.
+            seed: Seed of a new last layer, order, alterations and dropout.
             on_report: Called as `on_report(iteration, row)` several times;
                 `row` is one of the history's.
 
@@ -146,7 +145,7 @@ class StageTrainer:
             FloatingPointError: If the loss is not finite any more.
         """
         digest = settings_digest(
-            before.digest, dataclasses.asdict(stage), lesson.digest, self.seed
+            before.digest, dataclasses.asdict(stage), lesson.digest, seed
         )
         trained = self._stage(digest, lesson.head, lesson.classes)
         if self.restart and digest not in self._trained_here:
@@ -155,10 +154,8 @@ class StageTrainer:
         sweep(trained.folder)
         if not trained.path.is_file():
             checkpoints = trained.folder / "checkpoints"
-            model = self._ready(before, stage, lesson)
-            history = _fit(
-                model, stage, lesson, checkpoints, self.seed, on_report
-            )
+            model = self._ready(before, stage, lesson, seed)
+            history = _fit(model, stage, lesson, checkpoints, seed, on_report)
             self._write(trained, model, history)
             shutil.rmtree(checkpoints, ignore_errors=True)
         return trained
@@ -193,13 +190,11 @@ class StageTrainer:
         folder = self.runs_dir / f"stage-{digest[:12]}"
         return TrainedStage(folder, digest, head, classes)
 
-    def _ready(self, before, stage, lesson):
+    def _ready(self, before, stage, lesson, seed):
         """A compiled network that begins with the weights of `before`."""
         model = before.load()
         if (before.head, before.classes) != (lesson.head, lesson.classes):
-            model = replace_head(
-                model, lesson.head, lesson.classes, seed=self.seed
-            )
+            model = replace_head(model, lesson.head, lesson.classes, seed=seed)
         key = settings_digest(
             dataclasses.asdict(stage), layer_settings(model), lesson.head
         )

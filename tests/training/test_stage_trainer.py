@@ -100,9 +100,9 @@ def test_another_task_gets_a_new_last_layer_on_the_same_trunk(tmp_path, lesson):
     frozen = dataclasses.replace(
         STAGE, iterations=1, multipliers=(("*", 0.0),), weight_decay=0.0
     )
-    trainer = StageTrainer(tmp_path, seed=3)
+    trainer = StageTrainer(tmp_path)
     begun = trainer.begin(network())
-    trained = trainer.train(begun, frozen, lesson)
+    trained = trainer.train(begun, frozen, lesson, seed=3)
     expected = replace_head(begun.load(), "smile", seed=3)
     assert_same(weights_of(trained), expected.get_weights())
 
@@ -171,7 +171,6 @@ def test_whatever_decides_a_network_makes_it_another(tmp_path, lesson):
     stage = dataclasses.replace(STAGE, iterations=1)
     trainer = StageTrainer(tmp_path)
     begun = trainer.begin(network())
-    other_seed = StageTrainer(tmp_path, seed=1)
     other_versions = StageTrainer(tmp_path, versions={"keras": "0"})
     other_labels = dataclasses.replace(lesson, labels=1 - lesson.labels)
     other_photographs = dataclasses.replace(lesson, fingerprint="others")
@@ -181,7 +180,7 @@ def test_whatever_decides_a_network_makes_it_another(tmp_path, lesson):
         trainer.train(begun, stage, other_labels),
         trainer.train(begun, stage, other_photographs),
         trainer.train(trainer.begin(network(seed=1)), stage, lesson),
-        other_seed.train(begun, stage, lesson),
+        trainer.train(begun, stage, lesson, seed=1),
         other_versions.train(other_versions.begin(network()), stage, lesson),
     ]
     assert len({of.folder for of in found}) == len(found)
