@@ -1,0 +1,1 @@
+"""Tests of `fdin_tf.handcrafted`."""
