@@ -52,11 +52,11 @@ def dynamics_measures(amplitude, left=None, right=None, *, frames_per_second):
     """The 25 measures of one region in one phase.
 
     The amplitude D(t) at n frames makes n - 1 steps D(t + 1) - D(t). D+ are
-    the steps up and D- the steps down; the others, below 1e-5, are level and
-    in neither. V is the speed, a step times the rate w, and A the acceleration,
-    the difference of two speeds times w; A+ and A- are its positive and its
-    negative values, whether the amplitude rises or falls meanwhile. N() is
-    the number of steps, N(D) = n - 1, and S() a sum.
+    the steps up and D- the steps down; V is the speed, a step times the rate
+    w, and A the acceleration, the difference of two speeds times w. A+ and A-
+    are its positive and its negative values, whether the amplitude rises or
+    falls meanwhile. Steps, and differences of steps, up to 1e-5 are level and
+    in neither. N() is the number of steps, N(D) = n - 1, and S() a sum.
 
     | number | measure | definition | unit |
     |---|---|---|---|
@@ -72,7 +72,7 @@ def dynamics_measures(amplitude, left=None, right=None, *, frames_per_second):
     | 16, 17 | max speed + - | max V+, max abs V- | u/s |
     | 18, 19 | mean speed + - | S(V+) / N(V+), S(abs V-) / N(V-) | u/s |
     | 20, 21 | max acceleration + - | max A+, max abs A- | u/s^2 |
-    | 22, 23 | mean acceleration + - | S(A+) / N(A+), ... | u/s^2 |
+    | 22, 23 | mean acceleration + - | S(A+) / N(A+), S(abs A-)/N(A-) | u/s^2 |
     | 24 | net amplitude/duration | (S(D+) - S(abs D-)) w / N(D) | u/s |
     | 25 | left/right difference | abs(S(D_left) - S(D_right)) / n | u |
 
@@ -80,9 +80,9 @@ def dynamics_measures(amplitude, left=None, right=None, *, frames_per_second):
     D- where nothing falls, all measures of a phase without frames; of one
     frame 6, 7 and 25 remain. No measure is NaN.
 
-    The published table leaves open which steps belong to D+, whether speeds
-    are per frame or per second, and what decides the sign of an acceleration;
-    the answers above are this package's.
+    Descriptions of the measures differ in what D+ pools, whether speeds are
+    per frame or per second, and what decides the sign of an acceleration; the
+    answers above are this package's.
 
     Args:
         amplitude: `(frames,)`, any unit; frames at a constant rate.
@@ -105,7 +105,7 @@ def dynamics_measures(amplitude, left=None, right=None, *, frames_per_second):
     15.0
 
     Reference:
-    - Dibeklioglu, Salah and Gevers, ECCV 2012, table of features.
+    - Dibeklioglu, Salah and Gevers, ECCV 2012: the 25 measures.
     """
     if not frames_per_second > 0:
         raise ValueError(
@@ -161,7 +161,8 @@ def dynamics_features(clip_view, kind="displacement", smooth=True):
     measures of 0; `Phases.is_complete` tells, for those who count such clips.
 
     Args:
-        clip_view: `ClipView` of the clip.
+        clip_view: `ClipView` of the clip; its frames count as neighbours in
+            time.
         kind: `"displacement"` (`displacement_signals`, 225 features),
             `"deformation"` (`deformation_signals`, 225) or `"gender"`
             (`gender_signals`, 675).
