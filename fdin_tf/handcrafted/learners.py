@@ -1,0 +1,293 @@
+"""Learners on descriptors, their settings chosen on validation subjects.
+
+Which learners the papers use is known, their settings are not; so every
+learner brings a small grid, and `choose` takes what errs least on clips of
+subjects that nothing was fitted to.
+"""
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+from sklearn.base import BaseEstimator
+from sklearn.base import TransformerMixin
+from sklearn.base import clone
+from sklearn.base import is_classifier
+from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
+from sklearn.ensemble import AdaBoostClassifier
+from sklearn.ensemble import BaggingClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from sklearn.svm import SVR
+from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import validate_data
+
+from fdin_tf.handcrafted.age_regressors import AdaptiveAgeRegressor
+from fdin_tf.handcrafted.age_regressors import AgeGroupTree
+from fdin_tf.handcrafted.selection import MinimumRedundancy
+
+# Costs of an error, in years or in units of the margin.
+COSTS = (1.0, 10.0, 100.0, 1000.0)
+# Widths of Gaussian kernels, for samples whose mean squared length is 1.
+GAMMAS = (0.1, 0.5, 2.0)
+# Errors of age that count as none, years.
+EPSILONS = (0.5, 2.0)
+# How many features of dynamics are taken.
+NUM_SELECTED = (20, 60)
+# How much say they have beside appearance, in lengths of the samples.
+DYNAMICS_WEIGHTS = (0.3, 1.0)
+# Share of the variance that principal components may lose: directions in
+# which training clips differ by rounding errors alone.
+_LOST_VARIANCE = 1e-6
+# Half the width of an adaptive age group, years.
+REACHES = (10.0, 20.0)
+LEAF_SIZES = (3, 6, 12)
+NUM_TREES = 100
+
+#: What the learners are, by name: of age, then of a class.
+LEARNERS = {
+    "svr": "support vector regression, linear or Gaussian",
+    "age_group_tree": "tree of four SVMs over age groups, their mean age",
+    "adaptive_groups": "regression, then one within +-10 or 20 years of it",
+    "svc": "support vector machine, linear or Gaussian",
+    "tree": "decision tree",
+    "bagged_trees": "100 bagged decision trees",
+    "adaboost": "AdaBoost over decision trees of depth 1 or 2",
+}
+
+
+class UnitLength(TransformerMixin, BaseEstimator):
+    """Divides by the root mean square length of the training samples.
+
+    So that kernels and costs mean the same for 50 features and for 50,000.
+
+    Attributes:
+        length_: That length; 1 where all samples are 0.
+    """
+
+    def fit(self, X, y=None):
+        """Measures `(samples, features)`."""
+        X = validate_data(self, X, dtype=("float64", "float32"))
+        length = np.sqrt(np.square(X, dtype="float64").sum(axis=1).mean())
+        self.length_ = length if length > 0 else 1.0
+        return self
+
+    def transform(self, X):
+        """Divides `(samples, features)`."""
+        check_is_fitted(self)
+        return X / self.length_
+
+
+@dataclasses.dataclass(frozen=True)
+class Learner:
+    """What may be chosen.
+
+    Attributes:
+        preparations: Pairs of settings, a dict, and an unfitted transformer
+            of features.
+        models: Pairs of settings and an unfitted regressor or classifier.
+    """
+
+    preparations: tuple
+    models: tuple
+
+
+@dataclasses.dataclass(frozen=True)
+class Chosen:
+    """A learner with the settings that erred least in validation.
+
+    Attributes:
+        preparation: Fitted transformer.
+        model: Fitted regressor or classifier.
+        limits: Least and greatest value of the training clips, between which
+            the answers of a regressor are kept: a linear one may leave them
+            by far where a feature of a clip is like no other's.
+        settings: What was chosen, a dict.
+        trials: Table of all settings, with `valid_error`: the mean absolute
+            error in the unit of the values, or the share of wrong classes.
+    """
+
+    preparation: object
+    model: object
+    limits: tuple[float, float]
+    settings: dict
+    trials: pd.DataFrame
+
+    def estimate(self, features):
+        """Answers of clips.
+
+        Args:
+            features: `(clips, features)`.
+
+        Returns:
+            `(clips,)` float: the estimate in the unit of the values, or of
+            the second class a share from 0 to 1, above 0.5 where the model
+            answers with it: a tree's probability, or 1 / (1 + exp(-m)) of an
+            SVM's signed distance m in units of the margin. It is not
+            calibrated.
+        """
+        features = self.preparation.transform(features)
+        return _estimate(self.model, features, self.limits)
+
+
+def make_learner(name, num_appearance=None, seed=0):
+    """A learner and what may be chosen of it.
+
+    Features of appearance are brought to mean 0 and variance 1, rotated onto
+    their principal components (all: at most as many as training clips; that
+    spares time, not features) and scaled by `UnitLength`. Of features of
+    dynamics, brought to mean 0 and variance 1, 20 or 60 are selected by
+    `MinimumRedundancy`, as Dibeklioglu et al. do, and scaled alike; beside
+    appearance they are then weighted by 0.3 or 1. Trees take the same.
+
+    Args:
+        name: One of `LEARNERS`.
+        num_appearance: How many of the features, the first ones, are of
+            appearance; the others are of dynamics. None: all.
+        seed: Seed of what is random: trees.
+
+    Returns:
+        `Learner`.
+
+    Raises:
+        ValueError: If there is no such learner.
+
+    Example:
+
+    >>> learner = make_learner("svr")
+    >>> len(learner.preparations), len(learner.models)
+    (1, 32)
+    """
+    if name not in LEARNERS:
+        raise ValueError(
+            f"Expected a learner of {', '.join(LEARNERS)}. Received: {name=}"
+        )
+    return Learner(_preparations(num_appearance), tuple(_models(name, seed)))
+
+
+def choose(learner, train, valid):
+    """Fits all that may be chosen to training clips; keeps the best.
+
+    Args:
+        learner: `Learner`.
+        train: Pair of features `(clips, features)` and values `(clips,)`:
+            numbers, or two classes as 0 and 1.
+        valid: The same of the validation clips; of equal errors the first
+            settings count.
+
+    Returns:
+        `Chosen`; it was fitted to the training clips alone.
+
+    Raises:
+        ValueError: If a feature is not finite.
+    """
+    for features, _ in (train, valid):
+        if not np.isfinite(features).all():
+            clip, column = np.argwhere(~np.isfinite(features))[0]
+            raise ValueError(
+                "Expected features that are finite numbers. Received: "
+                f"{features[clip, column]} as feature {column} of clip {clip}"
+            )
+    best, trials = None, []
+    limits = float(np.min(train[1])), float(np.max(train[1]))
+    for prepared_by, unfitted in learner.preparations:
+        transformer = clone(unfitted)
+        with np.errstate(invalid="ignore"):  # no feature that varies
+            ours = transformer.fit_transform(*train), train[1]
+        theirs = transformer.transform(valid[0])
+        for fitted_by, unfitted in learner.models:
+            model = clone(unfitted).fit(*ours)
+            estimates = _estimate(model, theirs, limits)
+            if is_classifier(model):
+                error = np.mean((estimates > 0.5) != valid[1])
+            else:
+                error = np.mean(np.abs(estimates - valid[1]))
+            settings = {**prepared_by, **fitted_by}
+            trials.append({**settings, "valid_error": float(error)})
+            if best is None or error < best[0]:
+                best = error, transformer, model, limits, settings
+    return Chosen(*best[1:], pd.DataFrame(trials))
+
+
+def _estimate(model, features, limits):
+    if not is_classifier(model):
+        return model.predict(features).astype(float).clip(*limits)
+    if hasattr(model, "predict_proba"):
+        return model.predict_proba(features)[:, 1]
+    return expit(model.decision_function(features))
+
+
+def _preparations(num_appearance):
+    """Pairs of settings and transformers."""
+    appearance = make_pipeline(
+        StandardScaler(), PCA(1 - _LOST_VARIANCE), UnitLength()
+    )
+    if num_appearance is None:
+        return (({}, appearance),)
+    if num_appearance == 0:
+        return tuple(({"num_selected": n}, _selected(n)) for n in NUM_SELECTED)
+    return tuple(
+        (
+            {"num_selected": count, "dynamics_weight": weight},
+            ColumnTransformer(
+                [
+                    ("appearance", appearance, slice(num_appearance)),
+                    ("dynamics", _selected(count), slice(num_appearance, None)),
+                ],
+                transformer_weights={"dynamics": weight},
+            ),
+        )
+        for count, weight in itertools.product(NUM_SELECTED, DYNAMICS_WEIGHTS)
+    )
+
+
+def _selected(count):
+    return make_pipeline(
+        StandardScaler(), MinimumRedundancy(count), UnitLength()
+    )
+
+
+def _models(name, seed):
+    """Pairs of settings and models, the simplest first."""
+    if name == "svr":
+        yield from _grid(SVR, kernel=["linear"], C=COSTS, epsilon=EPSILONS)
+        yield from _grid(SVR, C=COSTS, gamma=GAMMAS, epsilon=EPSILONS)
+    elif name == "age_group_tree":
+        yield from _grid(AgeGroupTree, C=COSTS, gamma=GAMMAS)
+    elif name == "adaptive_groups":
+        yield from _grid(
+            AdaptiveAgeRegressor, reach=REACHES, C=COSTS, gamma=GAMMAS
+        )
+    elif name == "svc":
+        yield from _grid(SVC, kernel=["linear"], C=COSTS)
+        yield from _grid(SVC, C=COSTS, gamma=GAMMAS)
+    elif name == "tree":
+        for size in LEAF_SIZES[::-1]:
+            yield (
+                {"min_samples_leaf": size},
+                DecisionTreeClassifier(
+                    min_samples_leaf=size, random_state=seed
+                ),
+            )
+    elif name == "bagged_trees":
+        for size in LEAF_SIZES[::-1]:
+            tree = DecisionTreeClassifier(min_samples_leaf=size)
+            bag = BaggingClassifier(tree, NUM_TREES, random_state=seed)
+            yield {"min_samples_leaf": size}, bag
+    else:
+        for depth, count in itertools.product((1, 2), (25, NUM_TREES)):
+            tree = DecisionTreeClassifier(max_depth=depth)
+            boost = AdaBoostClassifier(tree, n_estimators=count,
+                                       random_state=seed)  # fmt: skip
+            yield {"max_depth": depth, "num_trees": count}, boost
+
+
+def _grid(estimator, **values):
+    for settings in itertools.product(*values.values()):
+        settings = dict(zip(values, settings))
+        yield settings, estimator(**settings)
