@@ -10,6 +10,8 @@ import tensorflow as tf
 from fdin_tf.faces.crops import CROP_SCHEMES
 from fdin_tf.faces.crops import CropScheme
 from fdin_tf.models.gnet_snet import CLASSES
+from fdin_tf.models.gnet_snet import DENSE
+from fdin_tf.models.gnet_snet import single_networks
 from fdin_tf.serving.export import Signature
 from fdin_tf.serving.export import write_version
 from fdin_tf.version import __version__
@@ -25,6 +27,7 @@ LIMITS = (
 )
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "mtcnn", "opencv-python-headless")
+_COARSE_TO_FINE = ("bfloat16", "float16", "float32")
 
 
 def image_card(
@@ -118,7 +121,38 @@ def export_image_model(model, folder, card):
         {"images": rng.integers(0, 256, (2, *shape), np.uint8)},
     )
     signatures = {"serving_default": signature}
-    return write_version(folder, model, signatures, card, model.compute_dtype)
+    return write_version(folder, model, signatures, card, trunk_dtype(model))
+
+
+def trunk_dtype(model):
+    """The dtype that a model of photographs computes in.
+
+    That of the model itself says nothing: the last layer, a mean of networks
+    and a model that was saved and loaded are in float32, whatever the trunk
+    is in.
+
+    Args:
+        model: Trained model of `fdin_tf.models.gnet_snet`: GNet, SNet.
+
+    Returns:
+        `"bfloat16"`, `"float16"` or `"float32"`; of networks that differ, the
+        coarsest.
+
+    Raises:
+        ValueError: If it is no such model.
+
+    Example:
+
+    >>> from fdin_tf.models import build_face_network
+    >>> small = {"filters": (4, 4, 4, 8, 8), "dense_units": (16, 16)}
+    >>> trunk_dtype(build_face_network(image_shape=(64, 64, 3), **small))
+    'float32'
+    """
+    dtypes = {
+        network.get_layer(DENSE[0]).compute_dtype
+        for network in single_networks(model)
+    }
+    return next(dtype for dtype in _COARSE_TO_FINE if dtype in dtypes)
 
 
 def _scheme(scheme):

@@ -9,12 +9,16 @@ import tensorflow as tf
 
 from fdin_tf.faces.crops import CROP_SCHEMES
 from fdin_tf.faces.crops import CropScheme
+from fdin_tf.models import average_networks
 from fdin_tf.models import build_face_network
+from fdin_tf.models import single_networks
+from fdin_tf.serving import export
 from fdin_tf.serving import export_image_model
 from fdin_tf.serving import image_card
 from fdin_tf.serving.export import CARD
 from fdin_tf.serving.export import KERAS_MODEL
 from fdin_tf.serving.export import find_version
+from fdin_tf.serving.export_images import trunk_dtype
 from tests.recipes.gnet_export import SIZE
 from tests.recipes.gnet_export import TESTED
 from tests.recipes.gnet_export import TRAINED_ON
@@ -165,6 +169,52 @@ def test_a_model_that_answers_no_numbers_leaves_no_version(tmp_path):
     with pytest.raises(RuntimeError, match=match):
         export_image_model(model, tmp_path / "a", make_card("gender"))
     assert not list(tmp_path.glob("a/*"))
+
+
+@pytest.fixture
+def half():
+    """SNet that computes in half precision, and what it is after a reload."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        yield build_model("smile")
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def test_the_dtype_is_that_of_the_trunk_however_the_model_came(half, tmp_path):
+    half.save(tmp_path / "mean.keras")
+    single = single_networks(half)[0]
+    single.save(tmp_path / "single.keras")
+    keras.config.set_dtype_policy("float32")
+    mean, single = (
+        keras.saving.load_model(tmp_path / f"{name}.keras", compile=False)
+        for name in ("mean", "single")
+    )
+    fine = single_networks(build_model("smile"))
+    assert fine[0].compute_dtype == mean.compute_dtype == "float32"
+    for model in (half, mean, single, average_networks([fine[0], single])):
+        assert trunk_dtype(model) == "bfloat16"
+    assert trunk_dtype(average_networks(fine)) == "float32"
+
+
+def test_a_reloaded_model_in_half_precision_is_held_against_half_precision(
+    half, tmp_path, monkeypatch
+):
+    half.save(tmp_path / "mean.keras")
+    keras.config.set_dtype_policy("float32")
+    model = keras.saving.load_model(tmp_path / "mean.keras", compile=False)
+    tolerances = []
+    compare = export._compare
+
+    def noted(*args):
+        tolerances.append(args[-1])
+        compare(*args)
+
+    monkeypatch.setattr(export, "_compare", noted)
+    path = export_image_model(model, tmp_path / "a", make_card("smile"))
+    assert tolerances == [5e-2]
+    assert path.is_dir()
 
 
 def test_what_is_no_export_is_refused(tmp_path):
