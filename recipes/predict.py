@@ -14,9 +14,10 @@ A file that cannot be used is named and left out; if none can, the exit code
 is 2.
 
 Prints one line per file and writes to --output-dir: `predictions.csv`,
-`predictions.json` and pictures of every file: they show the people in it. The
-versioned demo model was trained on drawn faces: it shows the way, its ages
-mean nothing for people.
+`predictions.json` and pictures of every file, `NAME.png` of a video and
+`NAME_why.png` of a photograph: they show the people in it. No file that was
+given is written over. The versioned demo model was trained on drawn faces: it
+shows the way, its ages mean nothing for people.
 """
 
 import dataclasses
@@ -38,7 +39,9 @@ from fdin_tf.serving.export import find_version
 from fdin_tf.serving.photographs import is_of_photographs
 from fdin_tf.serving.predict import Predictor
 from recipes.cli import run_recipe
+from recipes.predict_files import check_tables
 from recipes.predict_files import kind_of
+from recipes.predict_files import names_taken
 from recipes.predict_files import unused
 from recipes.predict_files import write_figure
 from recipes.predict_files import write_tables
@@ -48,6 +51,9 @@ from recipes.predict_words import row_of
 from recipes.predict_words import why
 
 DEMO_MODEL = Path(__file__).parents[1] / "saved_models" / "demo_age"
+
+# End the names of a video's pictures: relations, frames, places.
+_RELATIONS, _FRAMES, _PLACES = "", "_frames", "_places"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +83,7 @@ def run(config):
         raise ValueError(
             "Expected at least one video or photograph. Received: none"
         )
+    check_tables(config.files, config.output_dir)
     _, card = find_version(config.model)
     if is_of_photographs(card):
         return predict_photographs(config)
@@ -93,7 +100,8 @@ def predict_videos(config):
             "A model of warped faces needs 68 landmarks in every frame: give "
             f"--landmarks-dir or --mesh. Received: model={config.model}"
         )
-    rows, reasons, failures, taken = [], [], [], set()
+    rows, reasons, failures = [], [], []
+    taken = names_taken(config.files, config.output_dir)
     with progress_bar() as bar:
         task = bar.add_task("Videos", total=len(config.files), note="")
         for video in config.files:
@@ -110,7 +118,8 @@ def predict_videos(config):
             else:
                 rows.append(row_of(prediction, predictor.warp))
                 reasons.append(why(prediction, rows[-1]))
-                name = unused(video.stem, taken)
+                endings = (_RELATIONS, _FRAMES, _PLACES)
+                name = unused(video.stem, taken, endings)
                 _draw(prediction, predictor, rows[-1], config.output_dir / name)
             bar.advance(task)
     about = {
@@ -170,14 +179,14 @@ def _draw(prediction, predictor, row, path):
         title += "\n(model of drawn faces: means nothing for people)"
     figures = {}
     if prediction.importance is not None:
-        figures[""] = plot_prediction(prediction, title)
+        figures[_RELATIONS] = plot_prediction(prediction, title)
     seen = prediction.attention or ClipAttention(None, None)
     if seen.temporal is not None:
-        figures["_frames"] = plot_temporal_attention(
+        figures[_FRAMES] = plot_temporal_attention(
             prediction.frames, seen.temporal, prediction.seconds, title=title
         )
     if seen.spatial is not None:
-        figures["_places"] = plot_spatial_attention(
+        figures[_PLACES] = plot_spatial_attention(
             _places(prediction), limits=None, title=_narrow(title)
         )
     for ending, figure in figures.items():

@@ -8,6 +8,9 @@ from PIL import Image
 
 from fdin_tf.data.cache import atomic_path
 
+#: Tables that are written for every call.
+TABLES = ("predictions.csv", "predictions.json")
+
 
 def kind_of(path):
     """What a file seems to be.
@@ -33,25 +36,81 @@ def kind_of(path):
         return "video" if kind.startswith("video/") else "file"
 
 
-def unused(stem, taken):
+def names_taken(files, folder):
+    """Names of pictures that were given, so that none is written over.
+
+    Args:
+        files: Paths of the files that were given.
+        folder: Folder that pictures are written to.
+
+    Returns:
+        Set of the names in this folder, without their ending `.png` and in
+        small letters, for `unused`.
+
+    Example:
+
+    >>> from pathlib import Path
+    >>> sorted(names_taken([Path("a/B.png"), Path("a/c.jpg")], Path("a")))
+    ['b']
+    """
+    return {
+        place.stem.casefold()
+        for place in _places(files)
+        if place.suffix.lower() == ".png" and place.parent == folder.resolve()
+    }
+
+
+def unused(stem, taken, endings=("",)):
     """The name, or with a number behind it where another file has it.
 
     Args:
         stem: Wanted name.
-        taken: Set of the names given so far; this one is added.
+        taken: Set of the names given so far, in small letters; those of this
+            one are added.
+        endings: What follows the name in the names of the files.
 
     Example:
 
     >>> taken = set()
-    >>> [unused(stem, taken) for stem in ("a", "a", "a-2")]
-    ['a', 'a-2', 'a-2-2']
+    >>> [unused(stem, taken) for stem in ("a", "a", "A-2")]
+    ['a', 'a-2', 'A-2-2']
     """
+
+    def files(name):
+        return {f"{name}{ending}".casefold() for ending in endings}
+
     name, number = stem, 1
-    while name in taken:
+    while not taken.isdisjoint(files(name)):
         number += 1
         name = f"{stem}-{number}"
-    taken.add(name)
+    taken |= files(name)
     return name
+
+
+def check_tables(files, folder):
+    """Refuses files that the tables would be written over.
+
+    Args:
+        files: Paths of the files that were given.
+        folder: Folder that tables are written to.
+
+    Raises:
+        ValueError: If one of the files is one of `TABLES` in this folder.
+    """
+    for place in _places(files):
+        if place.name.lower() in TABLES and place.parent == folder.resolve():
+            raise ValueError(
+                f"Expected files other than {' and '.join(TABLES)}, which "
+                f"are written to {folder}; give another --output-dir. "
+                f"Received: {place}"
+            )
+
+
+def _places(files):
+    """Where files lie and where, if they are links, what they show lies."""
+    for file in files:
+        yield file.parent.resolve() / file.name
+        yield file.resolve()
 
 
 def write_figure(figure, path):
@@ -61,7 +120,7 @@ def write_figure(figure, path):
 
 
 def write_tables(rows, folder, name, about):
-    """Writes `predictions.csv` and `predictions.json`.
+    """Writes `TABLES`: the same rows as CSV and as JSON.
 
     Args:
         rows: Dicts of plain values, one for each file that was given.
@@ -69,13 +128,14 @@ def write_tables(rows, folder, name, about):
         name: What the JSON file calls the rows, such as `"clips"`.
         about: Dict of what the JSON file says beside them.
     """
+    csv_path, json_path = (folder / table for table in TABLES)
     columns = list(dict.fromkeys(name for row in rows for name in row))
     with (
-        atomic_path(folder / "predictions.csv") as path,
+        atomic_path(csv_path) as path,
         open(path, "w", newline="", encoding="utf-8") as file,
     ):
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(rows)
-    with atomic_path(folder / "predictions.json") as path:
+    with atomic_path(json_path) as path:
         path.write_text(json.dumps({**about, name: rows}, indent=1))

@@ -12,12 +12,16 @@ from fdin_tf.progress import progress_bar
 from fdin_tf.serving import PhotographPredictor
 from fdin_tf.serving.export import KERAS_MODEL
 from recipes.predict_files import kind_of
+from recipes.predict_files import names_taken
 from recipes.predict_files import unused
 from recipes.predict_files import write_figure
 from recipes.predict_files import write_tables
 from recipes.predict_pictures import plot_photograph
 from recipes.predict_words import describe_photograph
 from recipes.predict_words import photograph_row
+
+# Ends the name of a picture, which is then not that of its photograph.
+_WHY = "_why"
 
 
 def predict_photographs(config):
@@ -43,7 +47,8 @@ def predict_photographs(config):
     networks = single_networks(
         keras.saving.load_model(predictor.path / KERAS_MODEL, compile=False)
     )
-    rows, failures, taken = [], {}, set()
+    taken = names_taken(config.files, config.output_dir)
+    rows, failures = [], {}
     with progress_bar() as bar:
         task = bar.add_task("Photographs", total=len(config.files), note="")
         for path, prediction, reason in predictor.predict_many(config.files):
@@ -52,9 +57,10 @@ def predict_photographs(config):
                 rows.append({"photograph": str(path), "error": reason})
             else:
                 rows.append(photograph_row(prediction))
+                name = unused(path.stem, taken, [_WHY]) + _WHY
                 write_figure(
                     _draw(prediction, predictor, networks, rows[-1]),
-                    config.output_dir / unused(path.stem, taken),
+                    config.output_dir / name,
                 )
             bar.advance(task)
     about = {

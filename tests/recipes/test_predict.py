@@ -67,6 +67,15 @@ def test_videos_of_one_name_have_a_picture_each(predict, photo_clip, tmp_path):
     assert names == {"astronaut.png", "astronaut-2.png"}
 
 
+def test_no_picture_is_written_over_a_given_file(predict, photo_clip):
+    predict.folder.mkdir()
+    given = predict.folder / "astronaut.png"
+    given.write_bytes(b"a photograph of mine")
+    predict(photo_clip, given)
+    assert given.read_bytes() == b"a photograph of mine"
+    assert (predict.folder / "astronaut-2.png").is_file()
+
+
 def test_a_broken_video_among_good_ones_is_reported(
     predict, photo_clip, tmp_path, capsys
 ):

@@ -97,7 +97,7 @@ def test_a_photograph_gives_a_line_a_row_and_a_picture(
     assert about["photographs"] == [row]
     assert about["tested"]["standard_error"] == 2.53
     assert "Not for decisions about persons" in about["limits"]
-    picture = cv2.imread(str(predict.folder / "photo.png"))
+    picture = cv2.imread(str(predict.folder / "photo_why.png"))
     assert picture.shape[0] > 300
     assert picture.std() > 20
 
@@ -109,9 +109,9 @@ def test_the_mean_of_two_networks_says_smile_and_shows_both_crops(
     words = {"smile": "smile, ", "no_smile": "no smile, "}[row["estimate"]]
     line = capsys.readouterr().out
     assert f"photo.png: {words}probability {row['probability']:.2f}, " in line
-    single = cv2.imread(str(predict.folder / "photo.png")).shape[0]
+    single = cv2.imread(str(predict.folder / "photo_why.png")).shape[0]
     predict(photograph, model="gnet")
-    assert single > cv2.imread(str(predict.folder / "photo.png")).shape[0]
+    assert single > cv2.imread(str(predict.folder / "photo_why.png")).shape[0]
 
 
 @pytest.mark.parametrize("model", ["gnet", "snet"])
@@ -192,7 +192,35 @@ def test_how_a_photograph_is_stored_changes_no_answer(
     for name in POINT_COLUMNS:
         assert sixteen[name] == pytest.approx(upright[name], abs=2)
     names = {path.name for path in predict.folder.glob("*.png")}
-    assert names == {"photo.png", "photo-2.png", "alpha.png", "grey16.png"}
+    assert names == {
+        f"{name}_why.png" for name in ("photo", "photo-2", "alpha", "grey16")
+    }
+
+
+def test_no_photograph_is_written_over(predict, image, tmp_path, fails):
+    folder = predict.folder
+    photo = save_png(folder / "photo.png", image)
+    earlier = save_png(folder / "photo_why.PNG", image)
+    linked = folder / "b_why.png"
+    linked.symlink_to(save_png(tmp_path / "elsewhere.png", image))
+    save_png(folder / "c_why.png", image)
+    (tmp_path / "link.png").symlink_to(folder / "c_why.png")
+    others = [save_png(tmp_path / f"{name}.png", image) for name in "bc"]
+    files = [photo, earlier, linked, tmp_path / "link.png", *others]
+    before = [file.read_bytes() for file in files]
+    predict(*files)
+    assert [file.read_bytes() for file in files] == before
+    assert linked.is_symlink()
+    given = {"photo.png", "photo_why.PNG", "b_why.png", "c_why.png"}
+    written = {path.name for path in folder.glob("*.[pP][nN][gG]")} - given
+    names = ("photo-2", "photo_why", "b_why", "link", "b-2", "c-2")
+    assert written == {f"{name}_why.png" for name in names}
+
+    table = photo.rename(folder / "predictions.csv")
+    line = fails(predict, table)
+    assert "other than predictions.csv and predictions.json" in line
+    assert line.endswith(f"Received: {table}")
+    assert table.read_bytes() == before[0]
 
 
 UNUSABLE = {
@@ -239,7 +267,7 @@ def test_unusable_photographs_are_named_counted_and_left_out(
         row["error"] for row in rows
     ]
     names = {path.name for path in predict.folder.glob("*.png")}
-    assert names == {"photo.png"}
+    assert names == {"photo_why.png"}
 
 
 def test_a_single_one_left_out_is_told_in_a_line(
