@@ -20,8 +20,8 @@ from fdin_tf.data.face_images import POINT_COLUMNS
 from fdin_tf.data.image_files import read_image
 from fdin_tf.faces import Face
 from fdin_tf.faces import MTCNNDetector
-from fdin_tf.faces.crops import check_points
 from fdin_tf.faces.crops import nearest_face
+from fdin_tf.faces.five_points import check_points
 
 # Raised when what is kept of a detection would no longer mean the same.
 FACES_FORMAT = 1

@@ -29,7 +29,7 @@ def plot_crops(image, points, title=None, size=224, schemes=None):
         image: RGB image `(height, width, 3)`, uint8. Show people only where
             they agreed to it.
         points: `(5, 2)`, pixels of the image, see
-            `fdin_tf.faces.crops.check_points`.
+            `fdin_tf.faces.check_points`.
         title: Headline; None for none.
         size: Side of the crops, pixels.
         schemes: The `CropScheme`s to show, in order; None for the five of

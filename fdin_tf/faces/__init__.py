@@ -21,12 +21,12 @@ from fdin_tf.faces.align import eye_similarity
 from fdin_tf.faces.config import FaceConfig
 from fdin_tf.faces.crops import CROP_SCHEMES
 from fdin_tf.faces.crops import CropScheme
-from fdin_tf.faces.crops import check_points
 from fdin_tf.faces.crops import crop_face
 from fdin_tf.faces.crops import crop_matrix
 from fdin_tf.faces.crops import nearest_face
 from fdin_tf.faces.detect import Face
 from fdin_tf.faces.detect import MTCNNDetector
+from fdin_tf.faces.five_points import check_points
 from fdin_tf.faces.landmarks import load_landmarks
 from fdin_tf.faces.mesh import MeshLandmarker
 from fdin_tf.faces.mesh import mesh_landmarks

@@ -27,17 +27,8 @@ import numbers
 import numpy as np
 
 from fdin_tf.faces.align import align_frame
-
-#: What the five points of a face are, in MTCNN's order; left in the image.
-POINTS = (
-    "left eye",
-    "right eye",
-    "nose",
-    "left mouth corner",
-    "right mouth corner",
-)
-_LEAST_DISTANCE = 1e-3  # of two points, as a share of the largest
-_PAIRS = np.triu_indices(len(POINTS), 1)
+from fdin_tf.faces.five_points import check_points
+from fdin_tf.faces.rgb_image import check_rgb_image
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,51 +112,6 @@ CROP_SCHEMES = {
 }
 
 
-def check_points(points):
-    """Checks that five points can be those of one face.
-
-    They are held against each other, not against the axes of the image, so
-    that a face may lie or stand on its head: seen from the eyes towards the
-    mouth, left and right must be the same for both.
-
-    Args:
-        points: `(5, 2)`, pixels, x to the right and y down, in MTCNN's order:
-            left eye, right eye, nose, left and right mouth corner. Left means
-            left in the image, where the face is upright.
-
-    Returns:
-        The points as float64.
-
-    Raises:
-        ValueError: If the shape is another one, a coordinate is not finite,
-            two points coincide (within a thousandth of the largest distance),
-            the eyes, the mouth corners or both are exchanged, or the eyes are
-            below the mouth.
-
-    Example:
-
-    >>> check_points([[0, 0], [2, 0], [1, 1], [0, 2], [2, 2]]).dtype
-    dtype('float64')
-    """
-    points = np.asarray(points, "float64")
-    if points.shape != (5, 2):
-        raise ValueError(
-            "Expected the five points of a face (5, 2), x and y. Received: "
-            f"points.shape={points.shape}"
-        )
-    if not np.isfinite(points).all():
-        number = np.flatnonzero(~np.isfinite(points).all(axis=1))[0]
-        raise ValueError(
-            "Expected five points with finite coordinates. Received: "
-            f"{POINTS[number]}={tuple(points[number].tolist())}"
-        )
-    _check_distances(points)
-    left, right, _, *corners = points @ [1, 1j]
-    down = sum(corners) / 2 - (left + right) / 2
-    _check_sides(points, right - left, corners[1] - corners[0], down)
-    return points
-
-
 def crop_matrix(points, scheme, size=224):
     """Similarity from an image to the crop of a face.
 
@@ -240,18 +186,7 @@ def crop_face(image, points, scheme, size=224):
     - Zhang, Tan, Li and Qiao, "Gender and smile classification using deep
       convolutional neural networks", CVPR workshops 2016, section 3.3.
     """
-    if (
-        not isinstance(image, np.ndarray)
-        or image.dtype != np.uint8
-        or image.ndim != 3
-        or image.shape[2] != 3
-        or 0 in image.shape
-    ):
-        raise ValueError(
-            "Expected an RGB image (height, width, 3) in uint8. Received: "
-            f"image of shape={np.shape(image)}, "
-            f"dtype={getattr(image, 'dtype', type(image).__name__)}"
-        )
+    check_rgb_image(image)
     return align_frame(image, crop_matrix(points, scheme, size), size)
 
 
@@ -288,37 +223,3 @@ def nearest_face(faces, point):
         return math.dist(middle, point), -face.confidence
 
     return min(faces, key=away)
-
-
-def _check_distances(points):
-    place = points @ [1, 1j]
-    first, second = _PAIRS
-    distances = np.abs(place[second] - place[first])
-    least = distances.argmin()
-    if distances[least] <= _LEAST_DISTANCE * distances.max():
-        raise ValueError(
-            "Expected five points of a face at different places. Received: "
-            f"{POINTS[first[least]]} and {POINTS[second[least]]} both at "
-            f"{tuple(points[first[least]].tolist())}"
-        )
-
-
-def _check_sides(points, eyes, mouth, down):
-    """Left, right and down must go round as the axes of the image do."""
-    wrong = [
-        name
-        for name, across in (("eyes", eyes), ("mouth corners", mouth))
-        if not (across.conjugate() * down).imag > 0
-    ]
-    if wrong:
-        what = (
-            "left and right exchanged (a mirrored face), or the eyes below "
-            "the mouth"
-            if len(wrong) == 2
-            else f"left and right exchanged between the {wrong[0]}"
-        )
-        raise ValueError(
-            "Expected the points of a face: left eye, right eye, nose, left "
-            "mouth corner, right mouth corner, left as in the image. "
-            f"Received: {what}, points={points.tolist()}"
-        )

@@ -7,6 +7,8 @@ import threading
 import cv2
 import numpy as np
 
+from fdin_tf.faces.rgb_image import check_rgb_image
+
 # What the networks of the cascade look at: the first slides a window of 12
 # pixels over the image, the last sees every face at 48 pixels.
 FIRST_WINDOW = 12
@@ -94,18 +96,7 @@ class MTCNNDetector:
 
     def __call__(self, image):
         """Finds the faces of one image."""
-        if (
-            not isinstance(image, np.ndarray)
-            or image.dtype != np.uint8
-            or image.ndim != 3
-            or image.shape[2] != 3
-            or 0 in image.shape
-        ):
-            raise ValueError(
-                "A detector takes an RGB image (height, width, 3) in uint8. "
-                f"Received: shape={np.shape(image)}, "
-                f"dtype={getattr(image, 'dtype', type(image).__name__)}"
-            )
+        check_rgb_image(image)
         shrink = min(
             1.0, LAST_WINDOW / (self.min_face_share * min(image.shape[:2]))
         )

@@ -11,6 +11,7 @@ from fdin_tf.faces.config import FaceConfig
 from fdin_tf.faces.follow import HeadFollower
 from fdin_tf.faces.ibug import order_contradictions
 from fdin_tf.faces.landmarks import eyes_of
+from fdin_tf.faces.rgb_image import check_rgb_image
 from fdin_tf.faces.track import default_detector
 from fdin_tf.faces.video import read_frames
 
@@ -111,17 +112,7 @@ class MeshLandmarker:
 
     def __call__(self, frame, previous=None):
         """Finds the landmarks of one image."""
-        if (
-            not isinstance(frame, np.ndarray)
-            or frame.dtype != np.uint8
-            or frame.shape[2:] != (3,)
-            or 0 in frame.shape
-        ):
-            raise ValueError(
-                "A landmarker takes an RGB image (height, width, 3) in uint8. "
-                f"Received: shape={np.shape(frame)}, "
-                f"dtype={getattr(frame, 'dtype', type(frame).__name__)}"
-            )
+        check_rgb_image(frame)
         if previous is not None:
             previous = _five_points(previous)
             landmarks = self._landmarks(frame, previous)

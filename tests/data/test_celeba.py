@@ -18,7 +18,7 @@ from fdin_tf.data.face_images import CELEBA_ATTRIBUTES
 from fdin_tf.data.face_images import attribute_labels
 from fdin_tf.data.face_images import face_points
 from fdin_tf.data.image_files import read_image
-from fdin_tf.faces.crops import check_points
+from fdin_tf.faces.five_points import check_points
 from tests.data.face_folders import BOX_NAMES
 from tests.data.face_folders import CELEBA_ROWS
 from tests.data.face_folders import LANDMARK_NAMES

@@ -24,35 +24,13 @@ from fdin_tf.data.synthetic.photographs import photograph_truth
 from fdin_tf.faces import CROP_SCHEMES
 from fdin_tf.faces import CropScheme
 from fdin_tf.faces import Face
-from fdin_tf.faces import check_points
 from fdin_tf.faces import crop_face
 from fdin_tf.faces import crop_matrix
 from fdin_tf.faces import nearest_face
-from fdin_tf.faces.crops import POINTS
+from tests.faces.solid_face import turned
 
 DOCS = Path(__file__).parents[2] / "docs" / "crops.md"
 SCHEMES = list(CROP_SCHEMES.values())
-#: Eye distances: x to the image's right, y down, z away from the camera.
-SOLID = np.array(
-    [
-        [-0.5, 0.0, 0.0],
-        [0.5, 0.0, 0.0],
-        [0.0, 0.62, -0.4],
-        [-0.41, 1.1, -0.03],
-        [0.41, 1.1, -0.03],
-    ]
-)
-FLAT = SOLID[:, :2]
-
-
-def turned(yaw=0.0, pitch=0.0, roll=0.0, size=100.0, place=(0, 0)):
-    """Five points of a solid face, seen from afar; degrees and pixels."""
-    a, b, c = np.deg2rad([yaw, pitch, roll])
-    about_y = [[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]]
-    about_x = [[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]]
-    in_plane = [[np.cos(c), -np.sin(c)], [np.sin(c), np.cos(c)]]
-    seen = SOLID @ np.transpose(np.array(about_x) @ about_y)
-    return size * seen[:, :2] @ np.transpose(in_plane) + place
 
 
 def promised(points, scheme, size):
@@ -338,84 +316,6 @@ def test_a_face_entirely_beyond_a_border_shows_the_border():
     )
 
 
-@pytest.mark.parametrize("roll", range(-180, 181, 20))
-@pytest.mark.parametrize("yaw", [-80, -40, 0, 40, 80])
-def test_rolled_faces_are_faces(roll, yaw):
-    points = turned(yaw=yaw, roll=roll, pitch=20)
-    np.testing.assert_array_equal(check_points(points.tolist()), points)
-
-
-EYES, CORNERS = [1, 0, 2, 3, 4], [0, 1, 2, 4, 3]
-
-
-@pytest.mark.parametrize("roll", [-80, 0, 80, 180])
-@pytest.mark.parametrize(
-    ("order", "message"),
-    [
-        (EYES, "left and right exchanged between the eyes"),
-        (CORNERS, "left and right exchanged between the mouth corners"),
-        ([1, 0, 2, 4, 3], r"\(a mirrored face\), or the eyes below the mouth"),
-        ([3, 4, 2, 0, 1], r"\(a mirrored face\), or the eyes below the mouth"),
-    ],
-)
-def test_exchanged_points_are_an_error(roll, order, message):
-    points = turned(yaw=30, roll=roll)[order]
-    expected = r"Expected the points of a face: left eye, right eye, .* "
-    with pytest.raises(ValueError, match=expected + "Received: .*" + message):
-        check_points(points)
-
-
-@pytest.mark.parametrize("roll", [-80, 0, 80])
-def test_a_mirrored_face_is_an_error(roll):
-    points = turned(yaw=30, roll=roll) * (-1, 1)
-    with pytest.raises(ValueError, match=r"mirrored face.*points=\[\["):
-        check_points(points)
-
-
-def test_an_upside_down_order_is_an_error():
-    with pytest.raises(ValueError, match="the eyes below the mouth"):
-        check_points(turned() * (1, -1))
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("number", range(5))
-def test_a_coordinate_that_is_not_finite_is_an_error(value, number):
-    points = turned()
-    points[number, 1] = value
-    message = rf"finite coordinates\. Received: {POINTS[number]}=.*{value}"
-    with pytest.raises(ValueError, match=message):
-        check_points(points)
-
-
-@pytest.mark.parametrize(
-    ("first", "second"), [(0, 1), (3, 4), (0, 3), (1, 2), (2, 4)]
-)
-@pytest.mark.parametrize("apart", [0.0, 0.05])
-def test_two_points_in_one_place_are_an_error(first, second, apart):
-    points = turned(size=100)
-    points[second] = points[first] + (apart, 0)
-    names = f"Received: {POINTS[first]} and {POINTS[second]} both at"
-    with pytest.raises(ValueError, match=f"different places. {names}"):
-        check_points(points)
-
-
-def test_all_points_in_one_place_are_an_error():
-    with pytest.raises(ValueError, match="left eye and right eye both at"):
-        check_points(np.zeros((5, 2)))
-
-
-def test_points_on_one_line_are_an_error():
-    with pytest.raises(ValueError, match="Received: left and right exchanged"):
-        check_points(np.linspace(0, 1, 5)[:, None] * [1, 1])
-
-
-@pytest.mark.parametrize("shape", [(4, 2), (5, 3), (1, 5, 2), (10,), (68, 2)])
-def test_another_number_of_points_is_an_error(shape):
-    message = re.escape(f"(5, 2), x and y. Received: points.shape={shape}")
-    with pytest.raises(ValueError, match=message):
-        check_points(np.zeros(shape))
-
-
 def test_wrong_points_are_found_before_anything_is_cropped():
     image = np.zeros((60, 80, 3), np.uint8)
     points = np.full((5, 2), np.nan)
@@ -433,19 +333,9 @@ def test_a_size_that_is_no_number_of_pixels_is_an_error(size):
         crop_matrix(turned(), CROP_SCHEMES[1], size)
 
 
-@pytest.mark.parametrize(
-    ("image", "received"),
-    [
-        (np.zeros((9, 9), np.uint8), r"shape=\(9, 9\), dtype=uint8"),
-        (np.zeros((9, 9, 4), np.uint8), r"shape=\(9, 9, 4\), dtype=uint8"),
-        (np.zeros((9, 9, 3), np.float32), "dtype=float32"),
-        (np.zeros((0, 9, 3), np.uint8), r"shape=\(0, 9, 3\)"),
-        ([[[0, 0, 0]]], "dtype=list"),
-    ],
-)
-def test_what_is_no_rgb_image_is_an_error(image, received):
-    with pytest.raises(ValueError, match=f"RGB image .* in uint8.*{received}"):
-        crop_face(image, turned(), CROP_SCHEMES[1])
+def test_what_is_no_rgb_image_is_an_error():
+    with pytest.raises(ValueError, match=r"RGB image .*Received: shape=\(9, 9"):
+        crop_face(np.zeros((9, 9), np.uint8), turned(), CROP_SCHEMES[1])
 
 
 @pytest.mark.parametrize(
