@@ -4,6 +4,7 @@ from fdin_tf.data.augmentation import Alteration
 from fdin_tf.data.celeba import load_celeba
 from fdin_tf.data.clips import check_clips
 from fdin_tf.data.clips import read_clip_table
+from fdin_tf.data.crop_memory import CropMemory
 from fdin_tf.data.encode import EncodedClips
 from fdin_tf.data.encode import encode_clips
 from fdin_tf.data.face_images import BOX_COLUMNS
@@ -39,6 +40,7 @@ __all__ = [
     "CELEBA_ATTRIBUTES",
     "POINT_COLUMNS",
     "Alteration",
+    "CropMemory",
     "CropSource",
     "EncodedClips",
     "Fold",

@@ -3,6 +3,7 @@
 import functools
 import math
 import os
+import threading
 
 import numpy as np
 import tensorflow as tf
@@ -10,6 +11,7 @@ import tensorflow as tf
 from fdin_tf.data.augmentation import Alteration
 from fdin_tf.data.augmentation import altered_crops
 from fdin_tf.data.augmentation import keras_cv_function
+from fdin_tf.data.crop_memory import CropMemory
 from fdin_tf.data.face_images import face_points
 from fdin_tf.data.image_files import read_image
 from fdin_tf.faces import align_frame
@@ -26,8 +28,9 @@ class CropSource:
     A face is read from its file and cut out with a margin around the crop, by
     one warp, at the scale of the crop. What was cut out is kept in memory
     while the budget lasts, so that a set that fits into it is decoded once;
-    the rest is read again whenever it is asked for. Threads may share a
-    source.
+    the rest is read again whenever it is asked for. `release` gives all of it
+    back; a source that is used after that begins to keep anew. Threads may
+    share a source.
 
     Args:
         images: Face image table in which every row has its five points.
@@ -36,7 +39,13 @@ class CropSource:
         margin: Side of what is cut out in sides of the crop, at least 1; the
             result is at least as wide, and as far from the crop on all sides.
             An `Alteration` needs its `reach`.
-        memory_bytes: Budget of what is kept; 0 keeps nothing.
+        memory: `CropMemory` that what is kept comes out of, which sources may
+            share; None: 2 GB of its own.
+
+    Attributes:
+        matrices: `(n, 2, 3)`, float64: from each image to its crop, without
+            the margin, see `crop_matrix`.
+        side: Side of what is cut out, pixels.
 
     Raises:
         ValueError: If a point is missing or the points of a row cannot be
@@ -59,26 +68,24 @@ class CropSource:
     (2, 64, 64, 3)
     """
 
-    def __init__(
-        self, images, scheme, size=224, margin=1.2, memory_bytes=2 << 30
-    ):
-        if size < 1 or not 1 <= margin < math.inf or memory_bytes < 0:
+    def __init__(self, images, scheme, size=224, margin=1.2, memory=None):
+        if size < 1 or not 1 <= margin < math.inf:
             raise ValueError(
-                "Expected a crop of 1 pixel or more, a margin of at least 1 "
-                f"and a budget of 0 or more. Received: size={size}, "
-                f"margin={margin}, memory_bytes={memory_bytes}"
+                "Expected a crop of 1 pixel or more and a margin of at least "
+                f"1. Received: size={size}, margin={margin}"
             )
         self.images = images
         self.scheme = scheme
         self.size = size
         self.margin = margin
+        self.memory = CropMemory() if memory is None else memory
         # The same number of pixels on all sides: the middle is exact.
         self._border = math.ceil(round(size * (margin - 1) / 2, 6))
         self.side = size + 2 * self._border
+        self.matrices = self._matrices_of(images)
         self._paths = images.path.tolist()
-        self._matrices = self._matrices_of(images)
-        self._num_kept = memory_bytes // (3 * self.side**2)
         self._kept = {}
+        self._lock = threading.Lock()
 
     def __len__(self):
         return len(self._paths)
@@ -131,16 +138,22 @@ class CropSource:
                 f"margin={self.margin}, {alteration}"
             )
 
+    def release(self):
+        """Forgets what is kept and gives its memory back."""
+        with self._lock:
+            kept, self._kept = self._kept, {}
+            self.memory.give_back(sum(crop.nbytes for crop in kept.values()))
+
     def _matrices_of(self, images):
         matrices = np.empty((len(images), 2, 3))
         for row, points in enumerate(face_points(images)):
             try:
                 matrices[row] = crop_matrix(points, self.scheme, self.size)
             except ValueError as error:
+                name = "image_id" if "image_id" in images else "path"
                 raise ValueError(
-                    f"image_id={images.image_id.iloc[row]!r}: {error}"
+                    f"{name}={images[name].iloc[row]!r}: {error}"
                 ) from error
-        matrices[:, :, 2] += self._border
         return matrices
 
     def _wide_crop(self, row):
@@ -154,9 +167,11 @@ class CropSource:
         except (ValueError, OSError) as error:
             # One line and one error: all that tf.data hands on is text.
             raise OSError(" ".join(str(error).split())) from None
-        crop = align_frame(image, self._matrices[row], self.side)
-        if row < self._num_kept:
-            self._kept[row] = crop
+        matrix = self.matrices[row] + [0, 0, self._border]
+        crop = align_frame(image, matrix, self.side)
+        with self._lock:  # another thread may have read it, too
+            if row not in self._kept and self.memory.take(crop.nbytes):
+                self._kept[row] = crop
         return crop
 
 
@@ -168,7 +183,6 @@ def make_image_batches(
     first_step=0,
     num_steps=None,
     alteration=MIRRORED,
-    workers=None,
 ):
     """Batches of altered crops without end, or for a number of steps.
 
@@ -188,8 +202,6 @@ def make_image_batches(
         first_step: The step to begin at, from 0.
         num_steps: Number of steps; None: without end.
         alteration: `Alteration`; None: the crops as they are.
-        workers: Number of batches that are made at a time; None: the number
-            of processors.
 
     Returns:
         A `tf.data.Dataset` of `({"images": (b, size, size, 3) uint8}, labels
@@ -243,7 +255,7 @@ def make_image_batches(
     steps = tf.data.Dataset.counter(first_step)
     steps = steps if num_steps is None else steps.take(num_steps)
     return steps.map(
-        batch, num_parallel_calls=workers or os.cpu_count(), deterministic=True
+        batch, num_parallel_calls=os.cpu_count(), deterministic=True
     ).prefetch(_PREFETCH)
 
 

@@ -1,5 +1,8 @@
 """Crops streamed from files: what is cut, kept, shown when, and errors."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import cv2
 import numpy as np
 import pandas as pd
@@ -9,6 +12,7 @@ from PIL import Image
 from skimage import data
 
 from fdin_tf.data.augmentation import Alteration
+from fdin_tf.data.crop_memory import CropMemory
 from fdin_tf.data.face_images import POINT_COLUMNS
 from fdin_tf.data.image_batches import CropSource
 from fdin_tf.data.image_batches import make_image_batches
@@ -116,15 +120,70 @@ def test_a_set_within_the_budget_is_read_once(faces):
 
 
 def test_no_more_than_the_budget_is_kept(faces):
-    source = CropSource(faces, SCHEME, 32, margin=1, memory_bytes=7000)
-    source.crops(range(NUM_IMAGES))  # 3072 bytes each: two are kept
+    memory = CropMemory(7000)
+    source = CropSource(faces, SCHEME, 32, margin=1, memory=memory)
+    source.crops([5, 5, 1, 0])  # 3072 bytes each: two are kept
+    assert memory.num_left == 7000 - 2 * 3072
     remove_files(faces)
-    assert len(source.crops([0, 1])) == 2
-    with pytest.raises(OSError, match=f"Received: path={faces.path[2]}"):
-        source.crops([2])
-    nothing = CropSource(faces, SCHEME, 32, memory_bytes=0)
+    assert len(source.crops([5, 1])) == 2
+    with pytest.raises(OSError, match=f"Received: path={faces.path[0]}"):
+        source.crops([0])
+    nothing = CropSource(faces, SCHEME, 32, memory=CropMemory(0))
     with pytest.raises(OSError, match=f"Received: path={faces.path[0]}"):
         nothing.crops([0])
+
+
+def test_sources_share_a_budget_and_give_back_what_they_took(faces):
+    memory = CropMemory(5 * 3072)
+    first, second = (
+        CropSource(faces, CROP_SCHEMES[n], 32, margin=1, memory=memory)
+        for n in (1, 5)
+    )
+    first.crops([0, 1, 2])
+    kept = second.crops(range(NUM_IMAGES))  # the first two are kept
+    assert memory.num_left == 0
+    first.release()
+    assert memory.num_left == 3 * 3072
+    second.crops(range(NUM_IMAGES))
+    assert memory.num_left == 0
+    remove_files(faces)
+    np.testing.assert_array_equal(second.crops(range(5)), kept[:5])
+    for source, row in ((first, 0), (second, 5)):
+        with pytest.raises(OSError, match=f"path={faces.path[row]}"):
+            source.crops([row])
+    for source in (second, first, second):
+        source.release()
+    assert memory.num_left == memory.num_bytes
+
+
+def test_a_source_that_was_released_goes_on(faces):
+    source = CropSource(faces, SCHEME, 32)
+    before = source.crops(range(NUM_IMAGES))
+    source.release()
+    np.testing.assert_array_equal(source.crops(range(NUM_IMAGES)), before)
+    assert source.memory.num_left == (2 << 30) - NUM_IMAGES * 3 * source.side**2
+    other = CropSource(faces, SCHEME, 32)
+    assert other.memory.num_left == 2 << 30  # of its own
+
+
+def test_threads_that_read_one_image_keep_it_once(faces):
+    memory = CropMemory(10 * 3072)
+    source = CropSource(faces, SCHEME, 32, margin=1, memory=memory)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(source.crops, [[0, 1, 2]] * 16))
+    assert memory.num_left == 7 * 3072
+    source.release()
+    assert memory.num_left == memory.num_bytes
+
+
+def test_matrices_are_those_of_the_crops_whatever_the_margin(faces):
+    for margin in (1, 1.3):
+        matrices = CropSource(faces, SCHEME, 32, margin).matrices
+        expected = [
+            crop_matrix(points_of(faces, row), SCHEME, 32)
+            for row in range(NUM_IMAGES)
+        ]
+        np.testing.assert_array_equal(matrices, expected)
 
 
 def test_kinds_of_files_with_one_content_give_one_crop(tmp_path):
@@ -146,7 +205,7 @@ def test_kinds_of_files_with_one_content_give_one_crop(tmp_path):
 
 @pytest.mark.parametrize(
     "numbers",
-    [{"size": 0}, {"margin": 0.99}, {"margin": np.inf}, {"memory_bytes": -1}],
+    [{"size": 0}, {"margin": 0.99}, {"margin": np.inf}],
 )
 def test_a_source_refuses_impossible_numbers(faces, numbers):
     ((name, value),) = numbers.items()
@@ -166,6 +225,9 @@ def test_a_source_refuses_rows_without_points_or_with_impossible_ones(faces):
     faces.loc[2, list(POINT_COLUMNS)] = points[[1, 0, 2, 4, 3]].ravel()
     with pytest.raises(ValueError, match=r"image_id='2': .*exchanged"):
         CropSource(faces, SCHEME)
+    message = f"^path='{faces.path[2]}': .*exchanged"
+    with pytest.raises(ValueError, match=message):
+        CropSource(faces.drop(columns="image_id"), SCHEME)
 
 
 def test_an_alteration_beyond_the_margin_is_refused(faces):
@@ -205,14 +267,18 @@ def test_epochs_are_lined_up_and_each_shows_every_image_once(faces, batch_size):
 
 
 @pytest.mark.parametrize("kind", [None, "rand_augment", "cutout"])
-def test_a_training_that_goes_on_sees_the_same_batches(faces, kind):
+def test_a_training_that_goes_on_sees_the_same_batches(
+    faces, kind, monkeypatch
+):
     settings = {
         "alteration": Alteration(
             shift=0.05, zoom=0.05, turn=3, light=0.2, keras_cv=kind
         )
     }
-    whole = batches(faces, num_steps=5, workers=2, **settings)
-    later = batches(faces, first_step=3, num_steps=2, workers=1, **settings)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    whole = batches(faces, num_steps=5, **settings)
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    later = batches(faces, first_step=3, num_steps=2, **settings)
     for (images, labels), (same, also) in zip(later, whole[3:]):
         np.testing.assert_array_equal(images, same)
         np.testing.assert_array_equal(labels, also)
@@ -311,8 +377,8 @@ def truncate(path):
 def test_a_file_lost_in_training_is_one_line_for_the_user(
     faces, capsys, damage, reason
 ):
-    source = CropSource(faces, SCHEME, 32, memory_bytes=0)
-    dataset = make_image_batches(source, np.zeros(7), 7, seed=0, workers=2)
+    source = CropSource(faces, SCHEME, 32, memory=CropMemory(0))
+    dataset = make_image_batches(source, np.zeros(7), 7, seed=0)
     path = faces.path[3]
 
     def train(config):
@@ -328,10 +394,11 @@ def test_a_file_lost_in_training_is_one_line_for_the_user(
     assert line.endswith(f"Received: path={path}")
 
 
-def test_many_workers_share_a_source_that_keeps_nothing(faces):
-    source = CropSource(faces, SCHEME, 32, memory_bytes=0)
+def test_many_workers_share_a_source_that_keeps_nothing(faces, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    source = CropSource(faces, SCHEME, 32, memory=CropMemory(0))
     first, second = (
-        make_image_batches(source, np.arange(7), 4, seed, 0, 10, workers=8)
+        make_image_batches(source, np.arange(7), 4, seed, 0, 10)
         for seed in (0, 1)
     )
     for (images, rows), _ in zip(first, second):
