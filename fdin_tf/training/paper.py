@@ -6,6 +6,8 @@ ECCV 2018. All numbers are about the UvA-NEMO smile database. What Pei et al.
 printed about SIAM is in `fdin_tf.training.siam_paper`.
 """
 
+from fdin_tf.training.handcrafted_rows import ROW_TITLES
+from fdin_tf.training.handcrafted_rows import printed_row
 from fdin_tf.training.siam_paper import SIAM_TITLES
 
 #: Titles of the networks, in the order of the paper's tables.
@@ -19,7 +21,7 @@ NETWORK_TITLES = {
     "fdin": "FDIN",
 }
 
-_TITLES = {**NETWORK_TITLES, **SIAM_TITLES}
+_TITLES = {**ROW_TITLES, **NETWORK_TITLES, **SIAM_TITLES}
 
 #: The paper's tables 1 to 5: number of the table, row, column, value.
 #:
@@ -124,7 +126,7 @@ PAPER = {
 
 
 def network_title(network):
-    """Title of a network; its name where no paper has such a network.
+    """Title of a network or row; its name where no paper has such a one.
 
     Example:
 
@@ -150,7 +152,8 @@ def printed(network, column, tables):
     """The number that the paper prints, in the first table that has it.
 
     Args:
-        network: Name of a network (`NETWORK_TITLES`) or title of a method.
+        network: Name of a network (`NETWORK_TITLES`) or of a handcrafted row
+            (`ROWS`), or title of a method.
         column: `mae_years`, `accuracy`, a cell such as `posed >19`, ...
         tables: Numbers of tables, 1 to 5.
 
@@ -163,7 +166,8 @@ def printed(network, column, tables):
     95.18
     """
     for table in tables:
-        value = PAPER[table].get(network, {}).get(column)
+        row = PAPER[table].get(printed_row(network, PAPER[table]), {})
+        value = row.get(column)
         if value is not None:
             return value
     return float("nan")
