@@ -2,15 +2,24 @@
 
     python -m recipes.compare                               # embedded clips
     python -m recipes.compare paper --data-dir UvA-NEMO
+    python -m recipes.compare paper --data-dir UvA-NEMO --handcrafted all \
+        --landmarks-dir csv
     python -m recipes.compare --targets gender --edges 12 19
     python -m recipes.compare smoke                         # for the tests
 
 FDIN, the holistic dynamic approach (LSTMs on the whole face) and an
 image-based network (frame by frame, averaged): all on the same clips,
 encoder, folds and seeds, beside the paper's numbers, with paired tests
-(Table 3: age, Table 5: gender). Of the paper's other methods its numbers are
-listed. Writes tables as CSV to --output-dir, and a run per target to MLflow.
-An interrupted run continues with the same command; a finished one prints its
+(Table 3: age, Table 5: gender). So are the handcrafted methods of
+--handcrafted, re-implemented (`docs/handcrafted.md` says how, row by row). On
+the embedded clips these are all: of age VLBP, LBP-TOP, displacement,
+deformation, LBP, BIF and IEF, and the last three with dynamics; of gender
+smile dynamics with trees, AdaBoost and an SVM, LBP, and both. They take 68
+landmarks from a file per clip in --landmarks-dir (OpenFace, py-feat or .npz)
+or by --mesh. Of other methods the paper's numbers are listed.
+
+Writes tables as CSV to --output-dir, and a run per target to MLflow. An
+interrupted run continues with the same command; a finished one prints its
 result again.
 """
 
@@ -20,10 +29,14 @@ from typing import Literal
 
 import pandas as pd
 
+from fdin_tf.faces import mesh_landmarks
 from fdin_tf.training.compare_networks import run_comparison
 from fdin_tf.training.comparison import NETWORK_TITLES
 from fdin_tf.training.comparison import PAPER as IN_PRINT
 from fdin_tf.training.comparison import print_comparison
+from fdin_tf.training.handcrafted_comparison import Handcrafted
+from fdin_tf.training.handcrafted_rows import ROWS
+from fdin_tf.training.handcrafted_rows import printed_row
 from recipes.cli import config_from_presets
 from recipes.cli import run_recipe
 from recipes.networks import DEMO_COMPARISON
@@ -32,6 +45,7 @@ from recipes.networks import SMOKE_CLASSES
 from recipes.networks import NetworkConfig
 from recipes.networks import builders
 from recipes.networks import frontend_of
+from recipes.siam_networks import with_landmarks
 
 TITLES = {
     "age": "Table 3: mean absolute error of age in years",
@@ -50,6 +64,9 @@ class Config(NetworkConfig):
         edges: Last year of every age group but the oldest, for gender.
         per: Whether one decision about gender is made per video, as in the
             paper's own rows, or per subject and smile type.
+        handcrafted: Names of handcrafted rows beside the networks, or `all`.
+        mesh: Find landmarks for these by the face mesh where there is no file
+            of them (needs the extra `mesh`).
         output_dir: Folder of the tables.
     """
 
@@ -57,13 +74,15 @@ class Config(NetworkConfig):
     networks: tuple[str, ...] = ("image_cnn", "holistic", "fdin")
     edges: tuple[int, ...] = (19,)
     per: Literal["video", "subject"] = "video"
+    handcrafted: tuple[Literal[*ROWS, "all"], ...] = ()
+    mesh: bool = False
     output_dir: Path = Path("results/compare")
 
 
 PRESETS = {
     "demo": (
         "The embedded clips, minutes on two cores.",
-        Config(**DEMO_COMPARISON),
+        Config(handcrafted=("all",), **DEMO_COMPARISON),
     ),
     "paper": (
         "Kim and Ro (ECCV 2018), section 4.1: needs --data-dir.",
@@ -92,6 +111,7 @@ def run(config):
             frontend_of(config),
             edges=config.edges,
             per=config.per,
+            handcrafted=rows_beside(config),
         )
         table = with_printed(comparison.table, NUMBERS[target])
         name = f"table_{NUMBERS[target]}"
@@ -101,6 +121,15 @@ def run(config):
     for about in printed:
         print_comparison(*about)
     return tables
+
+
+def rows_beside(config):
+    """The handcrafted rows of a config, with their landmarks."""
+    return Handcrafted(
+        config.handcrafted,
+        with_landmarks(config).landmarks_dir if config.handcrafted else None,
+        mesh_landmarks if config.mesh else None,
+    )
 
 
 def with_printed(table, number):
@@ -114,6 +143,7 @@ def with_printed(table, number):
         The table with a row per further method that has a number in one of
         the columns; ours are missing there.
     """
+    ours = {printed_row(name, IN_PRINT[number]) for name in table.network}
     others = pd.DataFrame(
         {
             "network": name,
@@ -121,7 +151,7 @@ def with_printed(table, number):
             **{f"paper_{column}": value for column, value in printed.items()},
         }
         for name, printed in IN_PRINT[number].items()
-        if name not in NETWORK_TITLES
+        if name not in NETWORK_TITLES and name not in ours
     ).reindex(columns=table.columns)
     in_print = table.columns[table.columns.str.startswith("paper_")]
     counts = table.columns.intersection(["clips", "samples", "subjects"])

@@ -18,6 +18,9 @@ from fdin_tf.training.cross_validate import read_cross_validation
 from fdin_tf.training.decisions import AGE_EDGES
 from fdin_tf.training.decisions import age_group_labels
 from fdin_tf.training.experiment import begin
+from fdin_tf.training.experiment import clear
+from fdin_tf.training.handcrafted_comparison import Handcrafted
+from fdin_tf.training.handcrafted_rows import rows_of
 from fdin_tf.training.paper import network_title
 from fdin_tf.training.prepare import Prepared
 from fdin_tf.training.prepare import prepare
@@ -31,7 +34,8 @@ class Comparison:
 
     Attributes:
         prepared: `Prepared`.
-        found: Dict from the name of a network to its `CrossValidation`.
+        found: Dict from the name of a network to its `CrossValidation`, and
+            of a handcrafted row to its `RowFolds`.
         table: What `compare_age` or `compare_class` makes of it.
         run_dir: Folder of this comparison.
         tracker: `Tracker` of this comparison.
@@ -78,6 +82,7 @@ def run_comparison(
     reference="fdin",
     edges=AGE_EDGES,
     per="video",
+    handcrafted=None,
 ):
     """Cross-validates networks on the same clips, encoder, folds and seeds.
 
@@ -99,6 +104,8 @@ def run_comparison(
             `age_group_labels`.
         per: One decision per `video` or `subject`, see `make_decisions`;
             for gender.
+        handcrafted: `Handcrafted`: rows of the table beside the networks;
+            None for none.
 
     Returns:
         `Comparison`; what is made of it goes to its `publish`.
@@ -116,13 +123,17 @@ def run_comparison(
             f"networks={', '.join(networks)}"
         )
     ready = prepare(config, target, networks, get_frontend)
-    run_dir = ready.run_dir(experiment, edges, per)
+    handcrafted = handcrafted or Handcrafted()
+    names = rows_of(handcrafted.rows, target)
+    run_dir = ready.run_dir(experiment, edges, per, *names)
     tracker = begin(ready, experiment, run_dir)
+    rows = handcrafted.prepare(ready)
+    clear(rows.folders.values(), config.restart)
     name = f"{config.name} {target}"
     found = {
         network: read_cross_validation(ready.folds, folder)
         for network, folder in ready.network_dirs.items()
-    }
+    } | rows.read()
     if is_published(run_dir) and all(found.values()):
         console.print(f"This comparison is finished ({target}).")
     else:
@@ -131,6 +142,8 @@ def run_comparison(
                 found[network] = _test(
                     ready, network, run_dir, tracker, edges, per
                 )
+            for row in names:
+                found[row] = rows.test(row, tracker, run_dir / row, edges, per)
     predictions = {network: of.predictions for network, of in found.items()}
     if target in TARGET_CLASSES:
         table = compare_class(predictions, target, reference, edges, per)

@@ -79,6 +79,76 @@ def test_methods_in_print_are_listed_below_ours():
     assert not table.network.duplicated().any()
 
 
+def test_methods_that_we_have_are_not_listed_twice():
+    ours = pd.DataFrame(
+        {
+            "network": ["vlbp", "ief_dynamics", "fdin"],
+            "title": ["VLBP, re-implemented", "IEF", "FDIN"],
+            "mae_years": [16.0, 5.0, 4.0],
+            "paper_mae_years": [15.70, 4.33, 3.87],
+        }
+    )
+    table = with_printed(ours, 3)
+    assert table.network.tolist() == [
+        "vlbp", "ief_dynamics", "fdin", "Displacement", "BIF",
+        "BIF + dynamics", "IEF",
+    ]  # fmt: skip
+    assert table.mae_years[3:].isna().all()
+
+
+def test_handcrafted_rows_stand_beside_networks(
+    compare, in_folder, cache_dir, capsys
+):
+    rows = ("lbp_svm", "dynamics_tree", "displacement")
+    words = ("--networks", "fdin", "--handcrafted", *rows)
+    tables = compare(*SMALL[:-1], "age", "gender", *words)
+    age = tables["table_3"].set_index("network")
+    assert list(age.index[:2]) == ["displacement", "fdin"]
+    assert age.paper_mae_years["displacement"] == 11.54
+    assert "Displacement" not in age.index
+    assert np.isfinite(age.p_value["displacement"])
+    gender = tables["table_5"].set_index("network")
+    assert list(gender.index[:3]) == ["dynamics_tree", "lbp_svm", "fdin"]
+    assert gender.accuracy[:3].between(0, 100).all()
+    # How-old.net and COTS are not ours: their numbers stay in print alone.
+    assert np.isnan(gender["paper_spontaneous >19"]["dynamics_tree"])
+    assert gender["paper_spontaneous >19"]["COTS + dynamics (tree)"] == 93.00
+    out, progress = capsys.readouterr()
+    assert "implemented" in out
+    assert "Descriptors" in progress
+    folders = (cache_dir / "runs").glob("compare-gender-*/lbp_svm")
+    (folder,) = folders
+    found = pd.read_csv(folder / "predictions.csv")
+    assert len(found) == 16
+    assert found.estimate.between(0, 1).all()
+    assert (folder / "figures" / "confusion.png").is_file()
+
+    # Networks are the same with rows beside them as without.
+    alone = compare(*SMALL, "--networks", "fdin")["table_5"]
+    assert alone.accuracy[0] == gender.accuracy["fdin"]
+    again = compare(*SMALL, *words)["table_5"].set_index("network")
+    assert again.accuracy["lbp_svm"] == gender.accuracy["lbp_svm"]
+
+
+def test_clips_without_landmarks_stay_in_every_row_and_are_counted(
+    compare, tiny_set, tiny_clips, tmp_path, capsys
+):
+    landmarks = tmp_path / "landmarks"
+    landmarks.mkdir()
+    for clip_id in tiny_clips.clip_id[1:]:
+        (landmarks / f"{clip_id}.npz").symlink_to(
+            tiny_set / "truth" / f"{clip_id}.npz"
+        )
+    tables = compare(
+        *SMALL, "--networks", "fdin", "--handcrafted", "dynamics_svm",
+        "--landmarks-dir", landmarks,
+    )  # fmt: skip
+    table = tables["table_5"].set_index("network")
+    assert table.clips[["dynamics_svm", "fdin"]].tolist() == [16, 16]
+    told = " ".join(capsys.readouterr().err.split())
+    assert "no landmarks (68 landmarks are not known) in 1 of 16 clips" in told
+
+
 def test_paper_runs_its_protocol_on_a_folder_like_uva_nemo(
     compare, uva_nemo, capsys
 ):
@@ -95,6 +165,9 @@ def test_paper_runs_its_protocol_on_a_folder_like_uva_nemo(
     assert "Table 3" in capsys.readouterr().out
 
 
-def test_mistakes_are_one_line_and_code_2(compare, fails):
+def test_mistakes_are_one_line_and_code_2(compare, fails, uva_nemo):
     assert "network='siam'" in fails(compare, *SMALL, "--networks", "siam")
     assert "edges=(20, 10)" in fails(compare, *SMALL, "--edges", 20, 10)
+    uva = ("--data-dir", uva_nemo, "--handcrafted", "lbp_svm")
+    line = fails(compare, *SMALL, "--networks", "fdin", *uva)
+    assert "needs 68 landmarks in every frame, by the face mesh or" in line

@@ -1,0 +1,170 @@
+"""Handcrafted rows beside networks: the same clips, folds, seeds and tests."""
+
+import dataclasses
+from pathlib import Path
+
+from fdin_tf.data.cache import default_cache_dir
+from fdin_tf.data.cache import settings_digest
+from fdin_tf.data.clips import TARGET_CLASSES
+from fdin_tf.data.folds import fold_table
+from fdin_tf.data.stored import FaceFiles
+from fdin_tf.explain.plots import plot_confusion
+from fdin_tf.explain.plots import plot_predicted_against_true
+from fdin_tf.explain.plots import save_figure
+from fdin_tf.progress import console
+from fdin_tf.training.handcrafted_faces import CONDITIONS
+from fdin_tf.training.handcrafted_faces import grey_faces
+from fdin_tf.training.handcrafted_features import describe_clips
+from fdin_tf.training.handcrafted_folds import RowTrainer
+from fdin_tf.training.handcrafted_folds import cross_validate_row
+from fdin_tf.training.handcrafted_folds import read_row
+from fdin_tf.training.handcrafted_rows import ROWS
+from fdin_tf.training.handcrafted_rows import rows_of
+from fdin_tf.training.report import error_tables
+
+
+@dataclasses.dataclass(frozen=True)
+class Handcrafted:
+    """Which handcrafted rows stand beside networks, and their landmarks.
+
+    Attributes:
+        rows: Names of `ROWS`, or `all`; those of the comparison's target are
+            taken.
+        landmarks_dir: Folder of landmark files, see `FaceFiles`; the face
+            settings are those of the networks.
+        find_landmarks: What gives the landmarks of the clips without such a
+            file, see `FaceFiles`.
+    """
+
+    rows: tuple[str, ...] = ()
+    landmarks_dir: Path | None = None
+    find_landmarks: object = None
+
+    def prepare(self, ready):
+        """Describes the clips of networks.
+
+        Args:
+            ready: `Prepared`.
+
+        Returns:
+            `PreparedRows`; without rows, nothing is computed.
+
+        Raises:
+            ValueError: If there is no such row, or as `grey_faces`.
+        """
+        names = rows_of(self.rows, ready.target)
+        if not names:
+            return PreparedRows(ready, {}, {})
+        config, clips = ready.config, ready.encoded.clips
+        cache_dir = Path(config.cache_dir or default_cache_dir())
+        files = FaceFiles(
+            cache_dir, config.face, self.landmarks_dir, self.find_landmarks
+        )
+        plain_files = FaceFiles(cache_dir, config.face, config.landmarks_dir)
+        descriptors = {
+            name
+            for row in names
+            for part in ROWS[row].parts
+            for name in part.descriptors
+        }
+        described = describe_clips(
+            grey_faces(clips, files, plain_files),
+            list(clips.clip_id),
+            descriptors,
+            files.room("features"),
+        )
+        trainers = {name: RowTrainer(name, described, clips) for name in names}
+        folders = {}
+        for name, trainer in trainers.items():
+            digest = settings_digest(
+                trainer.fingerprint(),
+                fold_table(ready.folds).to_csv(),
+                config.seed,
+            )
+            folder = f"{ready.target}-{name}-{digest[:12]}"
+            folders[name] = cache_dir / "runs" / folder
+        _say(described)
+        return PreparedRows(ready, trainers, folders)
+
+
+@dataclasses.dataclass(frozen=True)
+class PreparedRows:
+    """Handcrafted rows that are ready for cross-validation.
+
+    Attributes:
+        ready: `Prepared` of the networks beside them.
+        trainers: `RowTrainer` by the name of the row.
+        folders: Folder of its cross-validation, by the name of the row.
+    """
+
+    ready: object
+    trainers: dict[str, RowTrainer]
+    folders: dict[str, Path]
+
+    def read(self):
+        """`RowFolds` of every row by name; None where not finished."""
+        return {
+            name: read_row(self.ready.folds, folder)
+            for name, folder in self.folders.items()
+        }
+
+    def test(self, name, tracker, folder, edges, per):
+        """Cross-validates one row, in a run of its own.
+
+        Args:
+            name: Name of the row.
+            tracker: `Tracker`, inside a run.
+            folder: Folder of tables and pictures.
+            edges: See `error_tables`.
+            per: See `error_tables`.
+
+        Returns:
+            `RowFolds`.
+        """
+        ready = self.ready
+        with tracker.child(name):
+            found = cross_validate_row(
+                self.trainers[name],
+                ready.folds,
+                self.folders[name],
+                ready.config.seed,
+                tracker,
+            )
+            self._report(found, name, tracker, folder, edges, per)
+        return found
+
+    def _report(self, found, name, tracker, folder, edges, per):
+        target = self.ready.target
+        errors = error_tables(found.predictions, target, edges, per)
+        tables = {
+            **errors,
+            "predictions": found.predictions,
+            "choices": found.choices,
+            "conditions": self.trainers[name].described.counts,
+        }
+        if target in TARGET_CLASSES:
+            tables["confusion"] = errors["confusion"].reset_index()
+            picture = plot_confusion(errors["confusion"], target)
+            figures = {"confusion": picture}
+        else:
+            picture = plot_predicted_against_true(found.predictions)
+            figures = {"predicted_against_true": picture}
+        folder.mkdir(parents=True, exist_ok=True)
+        for title, table in tables.items():
+            table.to_csv(folder / f"{title}.csv", index=False)
+            tracker.log_table(table, title)
+        for title, figure in figures.items():
+            for path in save_figure(figure, folder / "figures" / title):
+                tracker.log_file(path, "figures")
+        overall = errors["errors"].iloc[0].drop(["grouped_by", "group"])
+        tracker.log_metrics({f"test_{n}": v for n, v in overall.items()})
+
+
+def _say(described):
+    """Counts clips that lack something, on the console."""
+    total = len(described.conditions)
+    for row in described.counts.itertuples():
+        console.print(
+            f"Described with nothing in its place: {row.condition} "
+            f"({CONDITIONS[row.condition]}) in {row.clips} of {total} clips"
+        )

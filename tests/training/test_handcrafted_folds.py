@@ -1,0 +1,200 @@
+"""Rows in folds: what learns from which clips, resumable, test read once."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fdin_tf.data.cache import ArrayCache
+from fdin_tf.handcrafted.learners import choose
+from fdin_tf.handcrafted.learners import make_learner
+from fdin_tf.training import handcrafted_folds
+from fdin_tf.training.cross_validate import fold_dir
+from fdin_tf.training.decisions import PREDICTION_COLUMNS
+from fdin_tf.training.handcrafted_features import DESCRIPTORS
+from fdin_tf.training.handcrafted_features import describe_clips
+from fdin_tf.training.handcrafted_folds import RowTrainer
+from fdin_tf.training.handcrafted_folds import cross_validate_row
+from fdin_tf.training.handcrafted_folds import read_row
+from fdin_tf.training.handcrafted_rows import ROWS
+from fdin_tf.training.metrics import age_errors
+from tests.training.grey_clips import grey_clips
+from tests.training.grey_clips import two_folds
+
+NAMES = ("lbp", "ief", "displacement", "deformation", "gender")
+
+
+@pytest.fixture(scope="module")
+def described(tmp_path_factory):
+    """36 clips, one of them without a fall, in two folds."""
+    root = tmp_path_factory.mktemp("clips")
+    kinds = ["rise", *["whole"] * 35]
+    faces, clips = grey_clips(root / "faces", kinds)
+    cache = ArrayCache(root / "cache")
+    found = describe_clips(faces, list(clips.clip_id), NAMES, cache)
+    return found, clips, two_folds(clips)
+
+
+def ages(clips, ids):
+    return clips.set_index("clip_id").age[list(ids)].to_numpy()
+
+
+def literal_estimates(described, clips, fold, inputs, learner, split):
+    """What one part of a row answers in a fold."""
+    blocks = [
+        np.concatenate(
+            [described.values(name, place, ids) for name, place in inputs],
+            axis=1,
+        )
+        for ids in (fold.train, fold.valid, fold.test)
+    ]
+    chosen = choose(
+        make_learner(learner, split),
+        (blocks[0], ages(clips, fold.train)),
+        (blocks[1], ages(clips, fold.valid)),
+    )
+    return chosen.estimate(blocks[2])
+
+
+def tables_of(row, described, seed=0):
+    found, clips, folds = described
+    return RowTrainer(row, found, clips).test(folds[0], seed)
+
+
+def test_predictions_are_those_of_a_network(described, tmp_path):
+    found, clips, folds = described
+    trainer = RowTrainer("lbp", found, clips)
+    row = cross_validate_row(trainer, folds, tmp_path)
+    assert [*PREDICTION_COLUMNS, "condition"] == list(row.predictions)
+    tested_ids = [*folds[0].test, *folds[1].test]
+    assert row.predictions.clip_id.tolist() == tested_ids
+    np.testing.assert_allclose(row.predictions.age, ages(clips, tested_ids))
+    means = [ages(clips, fold.train).mean() for fold in folds]
+    np.testing.assert_allclose(
+        row.predictions.baseline, np.array(means)[row.predictions.fold]
+    )
+    overall = age_errors(row.predictions).iloc[0]
+    assert overall.mae_years < 0.8 * overall.baseline_mae_years
+
+
+@pytest.mark.parametrize(
+    ("row", "inputs", "learner", "split"),
+    [
+        ("lbp", [("lbp", 0)], "svr", None),
+        ("deformation", [("deformation", 0)], "svr", 0),
+        (
+            "lbp_dynamics",
+            [("lbp", 0), ("deformation", 0)],
+            "adaptive_groups",
+            49 * 59,
+        ),
+    ],
+)
+def test_a_row_learns_from_training_clips_and_chooses_on_validation(
+    described, row, inputs, learner, split
+):
+    found, clips, folds = described
+    expected = literal_estimates(found, clips, folds[0], inputs, learner, split)
+    predictions = tables_of(row, described)["predictions"]
+    np.testing.assert_allclose(predictions.estimate, expected, rtol=1e-5)
+
+
+def test_fusion_averages_the_answers_about_two_frames(described):
+    found, clips, folds = described
+    both = [
+        literal_estimates(found, clips, folds[0], [("lbp", k)], "svr", None)
+        for k in (0, 1)
+    ]
+    tables = tables_of("lbp_fusion", described)
+    np.testing.assert_allclose(
+        tables["predictions"].estimate, np.mean(both, axis=0)
+    )
+    assert tables["choices"].part.tolist() == [0, 1]
+    assert not np.allclose(both[0], both[1])
+
+
+def test_labels_of_tested_clips_have_no_part_in_it(described):
+    found, clips, folds = described
+    is_tested = clips.clip_id.isin(folds[0].test)
+    spoilt = clips.assign(age=clips.age.where(~is_tested, 5.0))
+    first, second = (
+        RowTrainer("ief", found, table).test(folds[0], 0)["predictions"]
+        for table in (clips, spoilt)
+    )
+    assert (second.age == 5).all()
+    np.testing.assert_allclose(first.estimate, second.estimate, rtol=1e-5)
+
+
+def test_gender_is_a_share_and_averaged_over_parts(described):
+    alone = [
+        tables_of(row, described)["predictions"].estimate
+        for row in ("lbp_svm", "dynamics_bagged_trees")
+    ]
+    both = tables_of("lbp_dynamics_bagged_trees", described)["predictions"]
+    np.testing.assert_allclose(both.estimate, np.mean(alone, axis=0))
+    assert both.estimate.between(0, 1).all()
+    assert both.baseline.iloc[0] == pytest.approx(0.5, abs=0.2)
+
+
+def test_what_clips_lack_stands_beside_their_estimates(described, tmp_path):
+    found, clips, folds = described
+    trainer = RowTrainer("displacement", found, clips)
+    predictions = cross_validate_row(trainer, folds, tmp_path).predictions
+    lacking = predictions.set_index("clip_id").condition
+    assert lacking["c0"] == "no offset"
+    assert (lacking.drop("c0") == "").all()
+
+
+def test_choices_are_told(described):
+    choices = tables_of("lbp_dynamics", described)["choices"]
+    (row,) = choices.itertuples()
+    assert row.descriptors == "lbp + deformation"
+    assert set(json.loads(row.settings)) == {
+        "num_selected", "dynamics_weight", "reach", "C", "gamma",
+    }  # fmt: skip
+    assert row.valid_error > 0
+
+
+def test_a_finished_fold_is_read_and_an_interrupted_row_goes_on(
+    described, tmp_path, monkeypatch
+):
+    found, clips, folds = described
+    trainer = RowTrainer("lbp", found, clips)
+    assert read_row(folds, tmp_path) is None
+    cross_validate_row(trainer, folds[:1], tmp_path)
+    assert read_row(folds, tmp_path) is None
+    (first,) = (fold_dir(tmp_path, folds[0]) / "result").glob("pred*.csv")
+    written = first.stat().st_mtime_ns
+    whole = cross_validate_row(trainer, folds, tmp_path)
+    assert first.stat().st_mtime_ns == written
+    monkeypatch.setattr(handcrafted_folds, "choose", None)
+    again = cross_validate_row(trainer, folds, tmp_path)
+    pd.testing.assert_frame_equal(again.predictions, whole.predictions)
+    pd.testing.assert_frame_equal(again.choices, whole.choices)
+
+
+def test_seeds_decide_what_is_random(described):
+    estimates = [
+        tables_of("dynamics_bagged_trees", described, seed)[
+            "predictions"
+        ].estimate
+        for seed in (0, 0, 1)
+    ]
+    np.testing.assert_array_equal(estimates[0], estimates[1])
+    assert not np.array_equal(estimates[0], estimates[2])
+
+
+def test_a_fingerprint_tells_what_decides_the_answers(described, monkeypatch):
+    found, clips, _ = described
+    names = [row for row in ROWS if "bif" not in row and "v" not in row]
+    digests = {RowTrainer(n, found, clips).fingerprint() for n in names}
+    assert len(digests) == len(names)
+    first = RowTrainer("lbp", found, clips).fingerprint()
+    assert RowTrainer("lbp", found, clips).fingerprint() == first
+    older = clips.assign(age=clips.age + 1)
+    assert RowTrainer("lbp", found, older).fingerprint() != first
+    assert RowTrainer("lbp", found, clips[1:]).fingerprint() != first
+    settings = DESCRIPTORS["lbp"].settings
+    monkeypatch.setitem(settings, "blocks", (2, 2))
+    assert RowTrainer("lbp", found, clips).fingerprint() != first
