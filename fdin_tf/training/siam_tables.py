@@ -160,7 +160,7 @@ def print_table_3(table, data, console=None):
         console: A rich `Console`; None for standard output.
     """
     has_paper = PAPER_CLIPS in set(table.method)
-    note = f"Our row: {data}."
+    note = f"{_whose(table)}: {data}."
     if has_paper:
         note += f" The others: on UvA-NEMO, as printed in {PAPER_NAME}."
     _print(
@@ -183,10 +183,14 @@ def print_table_4(table, selection, data, console=None):
     _print(
         table.rename(columns={"mae_years": "MAE"}),
         f"Table IV, {selection}: mean absolute error (MAE) in years",
-        f"Our row: {data}. The others: on UvA-NEMO, as printed in "
+        f"{_whose(table)}: {data}. The others: on UvA-NEMO, as printed in "
         f"{PAPER_NAME}. SD: of the absolute errors over clips.",
         console,
     )
+
+
+def _whose(table):
+    return "Our row" if OURS in set(table.method) else "Here"
 
 
 def _print(table, title, caption, console):
