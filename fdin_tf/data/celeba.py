@@ -35,7 +35,9 @@ CELEBA_MD5 = {
     "img_align_celeba.zip": "00d2c5bc6d35e252742224ab0c1e8fcb",
 }
 
-_ATTRIBUTES = "list_attr_celeba.txt"
+#: The list that tells CelebA from other folders: its images are listed here.
+ATTRIBUTE_LIST = "list_attr_celeba.txt"
+
 _PARTITION = "list_eval_partition.txt"
 _IDENTITIES = "identity_CelebA.txt"
 _BOXES = "list_bbox_celeba.txt"
@@ -99,7 +101,7 @@ def load_celeba(root, aligned=True, verify=False):
         _verify(folders)
     folder_name, points_name = _ALIGNED if aligned else _ORIGINAL
     images = _image_folder(folders, folder_name)
-    attributes = read_celeba_list(find_file(folders, _ATTRIBUTES))
+    attributes = read_celeba_list(find_file(folders, ATTRIBUTE_LIST))
     names = attributes.index
 
     def values(list_name):
@@ -210,7 +212,7 @@ def _values(path, names):
     missing = names.difference(values.index)
     if len(missing):
         raise ValueError(
-            f"{path}: expected all images of {_ATTRIBUTES}; "
+            f"{path}: expected all images of {ATTRIBUTE_LIST}; "
             f"{len(missing)} of {len(names)} are not listed. Received: none "
             f"of {name_some(missing)}"
         )

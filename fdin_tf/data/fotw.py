@@ -35,6 +35,9 @@ FOTW_PARTS = {
 }
 
 _BOX = ("bbox_x", "bbox_y", "bbox_width", "bbox_height")
+#: Columns of the annotations, as published.
+FOTW_COLUMNS = ("image_name", *_BOX, "gender", "smile")
+
 _SCHEMA = pa.DataFrameSchema(
     {
         "image_name": pa.Column(
@@ -83,8 +86,9 @@ def load_fotw(root, genders, split=None):
         root: The folder, or one above it.
         genders: Mapping from the codes of gender to `"female"`, `"male"` or
             None, which leaves the gender open.
-        split: `"train"`, `"valid"` or `"test"` for one part; None for all
-            whose annotations are there.
+        split: `"train"`, `"valid"` or `"test"`, or several of these: only
+            they are read, and the other parts may be missing or as they like.
+            None for all whose annotations are there.
 
     Returns:
         The face image table with `split`, the given box, and of the
@@ -96,7 +100,7 @@ def load_fotw(root, genders, split=None):
 
     Raises:
         FileNotFoundError: If there is no such folder, no annotations, none of
-            the part asked for, or no folder with the images of a part.
+            a part asked for, or no folder with the images of a part.
         ValueError: If `genders` or `split` is not as described, if a file of
             annotations is there twice or is not valid (the message names
             file, line and column; a box without area is not valid, one that
@@ -114,16 +118,17 @@ def load_fotw(root, genders, split=None):
       measured on the second.
     """
     _check_genders(genders)
-    if split is not None and split not in FOTW_PARTS:
+    parts = (split,) if isinstance(split, str) else split
+    if parts is not None and (not parts or not set(parts) <= set(FOTW_PARTS)):
         raise ValueError(
-            f"Expected a part of {', '.join(FOTW_PARTS)}, or None for all. "
-            f"Received: split={split!r}"
+            f"Expected a part of {', '.join(FOTW_PARTS)}, several, or None for "
+            f"all. Received: split={split!r}"
         )
     folders = list_folders(root, DATABASE)
     tables = []
     for part, (annotations, folder) in FOTW_PARTS.items():
-        if split in (None, part):
-            path = find_file(folders, annotations, required=split is not None)
+        if parts is None or part in parts:
+            path = find_file(folders, annotations, required=parts is not None)
             if path is not None:
                 images = _read_part(path, part, genders)
                 images["path"] = _paths(folders, folder, images.image_name)

@@ -1,5 +1,7 @@
 """The FotW adapter: annotations become rows; codes are never guessed."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -77,6 +79,19 @@ def test_one_part_or_all_that_are_there(root):
     assert load_fotw(root, GENDERS).split.tolist() == ["valid", "test"]
     with pytest.raises(FileNotFoundError, match=r"a file gender_fex_trset\.c"):
         load_fotw(root, GENDERS, split="train")
+
+
+def test_of_several_parts_no_other_is_read(root):
+    (root / "test_gt.csv").write_text("something else\n")
+    (root / "track3_all").rename(root / "elsewhere")
+    images = load_fotw(root, GENDERS, split=("valid", "train"))
+    assert images.split.tolist() == ["train"] * 3 + ["valid"]
+    assert images.index.tolist() == [0, 1, 2, 3]
+    with pytest.raises(ValueError, match=r"test_gt\.csv: expected the columns"):
+        load_fotw(root, GENDERS)
+    (root / "gender_fex_valset.csv").unlink()
+    with pytest.raises(FileNotFoundError, match=r"file gender_fex_valset\.csv"):
+        load_fotw(root, GENDERS, split=("train", "valid"))
 
 
 def test_annotations_may_lie_in_nested_folders_of_images(tmp_path):
@@ -217,8 +232,10 @@ def test_a_code_that_the_mapping_lacks_is_counted(root):
 
 
 def test_parts_and_folders_that_are_not_there_are_named(root, tmp_path):
-    with pytest.raises(ValueError, match=r"train, valid, test.*split='dev'"):
-        load_fotw(root, GENDERS, split="dev")
+    for wrong in ("dev", ("train", "dev"), ()):
+        message = re.escape(f"or None for all. Received: split={wrong!r}")
+        with pytest.raises(ValueError, match=f"train, valid, test.*{message}"):
+            load_fotw(root, GENDERS, split=wrong)
     with pytest.raises(FileNotFoundError, match=r"folder of FotW.*nowhere"):
         load_fotw(tmp_path / "nowhere", GENDERS)
     with pytest.raises(FileNotFoundError, match=r"gender_fex_trset\.csv or gen"

@@ -13,6 +13,8 @@ from fdin_tf.data.cache import sweep
 from fdin_tf.data.face_images import CELEBA_ATTRIBUTES
 from fdin_tf.data.face_images import POINT_COLUMNS
 from fdin_tf.data.face_images import SPLITS
+from fdin_tf.data.fotw import FOTW_COLUMNS
+from fdin_tf.data.fotw import FOTW_PARTS
 from fdin_tf.data.synthetic.face_attributes import attributes_of
 from fdin_tf.data.synthetic.face_scene_painting import paint_scene
 from fdin_tf.data.synthetic.face_scenes import GENERATOR_VERSION
@@ -30,14 +32,6 @@ GENDER_CODES = {0: "male", 1: "female"}
 _MANIFEST = "face_attributes.json"  # written last: the set is complete
 _TRUTH = {layout: f"truth-{layout}.npz" for layout in LAYOUTS}
 _CELEBA_IMAGES = "celeba/Img/img_align_celeba"
-_FOTW = {
-    "train": ("smiles_trset", "gender_fex_trset.csv"),
-    "valid": ("smiles_valset", "gender_fex_valset.csv"),
-    "test": ("track3_all", "test_gt.csv"),
-}
-_FOTW_HEADER = (
-    "image_name, bbox_x, bbox_y, bbox_width, bbox_height, gender, smile"
-)
 
 
 def make_face_attributes(root, config, workers=None, progress=None):
@@ -200,7 +194,7 @@ def _image(scene):
     """Path of its file within the set."""
     if scene.layout == "celeba":
         return f"{_CELEBA_IMAGES}/{scene.file_name}"
-    folder, _ = _FOTW[scene.split]
+    _, folder = FOTW_PARTS[scene.split]
     return f"fotw/{folder}/{scene.file_name}"
 
 
@@ -246,7 +240,7 @@ def _fotw_files(scenes):
             ",".join([scene.file_name, *map(str, numbers)])
         )
     return {
-        f"fotw/{_FOTW[split][1]}": _lines(_FOTW_HEADER, *lines)
+        f"fotw/{FOTW_PARTS[split][0]}": _lines(", ".join(FOTW_COLUMNS), *lines)
         for split, lines in rows.items()
     }
 
