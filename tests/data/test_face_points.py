@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
+from fdin_tf.data import face_points as faces_of_files
 from fdin_tf.data.face_images import BOX_COLUMNS
 from fdin_tf.data.face_images import POINT_COLUMNS
 from fdin_tf.data.face_images import face_points
@@ -165,9 +166,63 @@ def test_the_face_near_the_box_or_near_the_centre_is_taken(tmp_path, photo):
     assert found.num_faces.tolist() == [2, 2]
 
 
+def test_a_bystander_is_not_taken_for_a_face_that_is_not_found(tmp_path):
+    """Found faces are 18 pixels wide; this one reaches from 11, 16 on."""
+    path = bright(tmp_path / "a.png", x=20, y=25)
+    boxes = {
+        (11, 16, 18, 18): True,  # the same box
+        (0, 0, 60, 50): True,  # around it
+        (18, 22, 4, 4): True,  # in it
+        (20, 16, 18, 18): True,  # half of it
+        (25, 16, 18, 18): False,  # 4 of 18 pixels in common
+        (24, 25, 18, 18): False,  # 5 of 18 by 9 of 18
+        (30, 16, 18, 18): False,  # beside it
+        (11, 40, 18, 8): False,  # below it
+    }
+    images = image_table([path] * len(boxes))
+    images.image_id = [str(box) for box in boxes]
+    with_box(images, *boxes)
+    found, failures = find_face_points(images, "box", Planted(), tmp_path)
+    expected = [str(box) for box, is_in in boxes.items() if is_in]
+    assert found.image_id.tolist() == expected
+    assert set(failures.reason) == {
+        "Expected a face in the given box. Received: faces elsewhere only"
+    }
+    everyone, _ = find_face_points(images, "centre", Planted(), tmp_path)
+    assert len(everyone) == len(boxes)
+
+
+def test_a_face_in_the_box_comes_before_a_nearer_one_beside_it(tmp_path):
+    def pair(image):
+        """Middles 25 and 21 pixels from that of the box; none of the 2nd in."""
+        return [
+            Face(np.float32([x, y, x + 20, y + 20]), np.float32(FACE + x), 0.9)
+            for x, y in ((70, 30), (45, 51))
+        ]
+
+    path = bright(tmp_path / "a.png", size=(100, 100))
+    images = with_box(image_table([path]), (20, 30, 70, 20))
+    found, _ = find_face_points(images, "box", pair, tmp_path)
+    assert face_points(found)[0, 2].tolist() == [70, 70]
+    assert found.num_faces.tolist() == [2]
+
+
+def test_small_faces_of_a_group_are_found(tmp_path, photo):
+    group = np.full((600, 800, 3), 100, np.uint8)
+    face = cv2.resize(photo, (80, 80), interpolation=cv2.INTER_AREA)
+    group[40:120, 600:680] = face  # 38 pixels from forehead to chin
+    path = tmp_path / "group.png"
+    Image.fromarray(group).save(path)
+    images = with_box(image_table([path]), (615, 50, 50, 50))
+    found, _ = find_face_points(images, "box", cache_dir=tmp_path)
+    expected = 80 / SIDE * (EYES - [LEFT, TOP]) + [600, 40]
+    assert np.hypot(*(face_points(found)[0, :2] - expected).T).max() < 3
+    assert MTCNNDetector()(group) == []
+
+
 def test_nothing_is_detected_twice(tmp_path, planted):
     paths = [bright(tmp_path / f"{i}.png", x=20 + i) for i in range(3)]
-    images = with_box(image_table(paths), *[(0, 0, 9, 9)] * 3)
+    images = with_box(image_table(paths), *[(9, 9, 40, 30)] * 3)
     cache = tmp_path / "cache"
     before, _ = find_face_points(images, "box", planted, cache)
     assert planted.num_calls == 3
@@ -245,7 +300,7 @@ def test_exchanged_points_are_failures_given_or_found(tmp_path):
 
 def test_rows_without_a_box_are_failures_near_the_box(tmp_path, planted):
     paths = [bright(tmp_path / f"{i}.png") for i in range(2)]
-    images = with_box(image_table(paths), (0, 0, 9, 9), [np.nan] * 4)
+    images = with_box(image_table(paths), (9, 9, 30, 30), [np.nan] * 4)
     found, failures = find_face_points(images, "box", planted, tmp_path)
     assert found.image_id.tolist() == ["0.png"]
     assert failures.reason[0].startswith("Expected a box")
@@ -277,15 +332,30 @@ def test_a_mistake_in_a_detector_is_not_counted_as_a_bad_image(tmp_path):
         find_face_points(images, "centre", broken, tmp_path)
 
 
-def test_the_order_of_rows_does_not_depend_on_the_number_of_workers(
-    tmp_path, planted
+@pytest.mark.parametrize("number", [1, 4])
+def test_the_order_of_rows_does_not_depend_on_the_number_of_processors(
+    tmp_path, planted, monkeypatch, number
 ):
+    monkeypatch.setattr(os, "cpu_count", lambda: number)
     paths = [bright(tmp_path / f"{i}.png", 10 + i, 20) for i in range(12)]
-    images = image_table(paths)
-    for workers in (1, 4):
-        found, _ = find_face_points(
-            images, "centre", planted, tmp_path / str(workers), workers
+    found, _ = find_face_points(image_table(paths), "centre", planted, tmp_path)
+    np.testing.assert_array_equal(
+        face_points(found)[:, 2, 0], np.arange(12) + 10
+    )
+
+
+def test_another_version_of_a_package_detects_anew(
+    tmp_path, planted, monkeypatch
+):
+    images = image_table([bright(tmp_path / "a.png")])
+    find_face_points(images, "centre", planted, tmp_path)
+    for number, name in enumerate(
+        ("mtcnn", "opencv-python-headless", "pillow", "tensorflow"), start=2
+    ):
+        monkeypatch.setattr(
+            faces_of_files,
+            "version",
+            lambda package, name=name: "0.1" if package == name else "9.9",
         )
-        np.testing.assert_array_equal(
-            face_points(found)[:, 2, 0], np.arange(12) + 10
-        )
+        find_face_points(images, "centre", planted, tmp_path)
+        assert planted.num_calls == number
