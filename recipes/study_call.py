@@ -1,8 +1,10 @@
 """One call of a study: where its state is kept, and what it writes."""
 
+import contextlib
 import dataclasses
 import platform
 import shutil
+from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,7 +23,10 @@ from fdin_tf.version import __version__
 
 REPORT = "report.html"
 _FINISHED = "finished.json"
-_PACKAGES = ("tensorflow", "keras", "numpy", "opencv-python-headless")
+_PACKAGES = (
+    *("tensorflow", "keras", "numpy", "opencv-python-headless", "pillow"),
+    "keras-cv",  # an extra
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +71,19 @@ class Call:
         }
 
 
+def package_versions():
+    """Versions of this package and of those that decide numbers, by name.
+
+    Those that read photographs and alter them are among them; what is not
+    installed is left out.
+    """
+    versions = {"fdin-tf": __version__}
+    for package in _PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    return versions
+
+
 def begin_call(experiment, config, settings, facts):
     """The state of a call: the same for the same settings and data.
 
@@ -80,8 +98,7 @@ def begin_call(experiment, config, settings, facts):
     Returns:
         `Call`, whose facts are followed by the versions of the packages.
     """
-    versions = {package: version(package) for package in _PACKAGES}
-    versions = {"fdin-tf": __version__, **versions}
+    versions = package_versions()
     runs_dir = Path(config.cache_dir or default_cache_dir()) / "runs"
     digest = settings_digest(settings, versions)[:12]
     run_dir = runs_dir / f"{experiment}-{digest}"
