@@ -25,6 +25,8 @@ from fdin_tf.version import __version__
 # Raised when finished folds would no longer mean the same.
 _ROW_FORMAT = 1
 _LABELS = ["clip_id", "subject", "age", "gender", "spontaneity"]
+# Weights of the first of two parts.
+_WEIGHTS = (0.5, 0.75, 0.25)
 _RESULTS = ("predictions", "choices")
 
 
@@ -38,8 +40,8 @@ class RowFolds:
             the clip lacks (names of `CONDITIONS`, or empty).
         choices: One row per fold and part of the row: `fold`, `part`, the
             `descriptors`, the `learner`, the `settings` that were chosen (as
-            JSON) and their `valid_error`: years, or the share of wrong
-            classes.
+            JSON), their `valid_error` (years, or the share of wrong classes)
+            and the `weight` of the part's answers.
     """
 
     predictions: pd.DataFrame
@@ -83,6 +85,7 @@ class RowTrainer:
             _ROW_FORMAT,
             row.target,
             parts,
+            row.is_weighted,
             keys,
             labels.to_json(orient="split"),
             [__version__, *map(version, packages)],
@@ -98,8 +101,9 @@ class RowTrainer:
         Returns:
             Dict of the tables `predictions` and `choices` of the fold.
         """
-        estimates, choices = [], []
-        for number, part in enumerate(ROWS[self.name].parts):
+        row, truth = ROWS[self.name], self._values(fold.valid)
+        answers, choices = [], []
+        for number, part in enumerate(row.parts):
             train, valid, test, counts = self._features(part, fold, seed)
             is_dynamics = np.isin(part.descriptors, DYNAMICS)
             learner = make_learner(
@@ -110,11 +114,9 @@ class RowTrainer:
                 seed,
             )
             chosen = choose(
-                learner,
-                (train, self._values(fold.train)),
-                (valid, self._values(fold.valid)),
+                learner, (train, self._values(fold.train)), (valid, truth)
             )
-            estimates.append(chosen.estimate(test))
+            answers.append((chosen.estimate(valid), chosen.estimate(test)))
             choices.append(
                 {
                     "fold": fold.number,
@@ -125,15 +127,20 @@ class RowTrainer:
                     "valid_error": chosen.trials.valid_error.min(),
                 }
             )
+        valid_answers, test_answers = map(np.array, zip(*answers))
+        weights = np.full(len(answers), 1 / len(answers))
+        if row.is_weighted:
+            weights = chosen_weights(valid_answers, truth)
+        choices = pd.DataFrame(choices).assign(weight=weights)
         tested = self._rows(fold.test)[_LABELS]
         conditions = self.described.conditions
         predictions = tested.assign(
             fold=fold.number,
-            estimate=np.mean(estimates, axis=0),
+            estimate=weights @ test_answers,
             baseline=float(np.mean(self._values(fold.train))),
             condition=[conditions[c] for c in tested.clip_id],
         )
-        return {"predictions": predictions, "choices": pd.DataFrame(choices)}
+        return {"predictions": predictions, "choices": choices}
 
     def _features(self, part, fold, seed):
         """Features of train, valid and test, and how many each input has."""
@@ -155,6 +162,27 @@ class RowTrainer:
 
     def _values(self, clip_ids):
         return target_values(self._rows(clip_ids), self.target).astype(float)
+
+
+def chosen_weights(answers, truth):
+    """Weights of two answers about a class, by the errors of their mean.
+
+    Args:
+        answers: `(2, clips)`, shares of the second class.
+        truth: `(clips,)`, 0 and 1.
+
+    Returns:
+        `(2,)`: the first of 1/2, 3/4 and 1/4, and the rest to 1, that errs
+        least.
+
+    Example:
+
+    >>> chosen_weights(np.array([[0.7, 0.3], [0.2, 0.1]]), np.array([1, 0]))
+    array([0.75, 0.25])
+    """
+    trials = np.array([[w, 1 - w] for w in _WEIGHTS])
+    errors = ((trials @ answers > 0.5) != truth).mean(axis=1)
+    return trials[np.argmin(errors)]
 
 
 def cross_validate_row(trainer, folds, run_dir, seed=0, tracker=None):
@@ -222,7 +250,11 @@ def _track(tracker, fold, result, seed):
     params, metrics = {"seed": seed}, {}
     for row in _read(result, "choices").itertuples():
         part = f"part_{row.part}"
-        params[part] = {"learner": row.learner, **json.loads(row.settings)}
+        params[part] = {
+            "learner": row.learner,
+            "weight": row.weight,
+            **json.loads(row.settings),
+        }
         metrics[f"{part}_valid_error"] = row.valid_error
     with tracker.child(f"fold {fold.number}", params):
         tracker.log_metrics(metrics)

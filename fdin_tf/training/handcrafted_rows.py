@@ -35,7 +35,7 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A method: the answers of its parts are averaged.
+    """A method: the mean of its parts' answers, or a weighted one of two.
 
     Attributes:
         target: `age` or `gender`.
@@ -44,12 +44,15 @@ class Row:
         printed: What the same method is called in `PAPER` and `SIAM_PAPER`;
             names that only one of them knows are no harm. Empty: its number
             is about another combination, or there is none.
+        is_weighted: Whether the weight of the first of two parts is chosen
+            on validation clips.
     """
 
     target: str
     title: str
     parts: tuple[Part, ...]
     printed: tuple[str, ...] = ()
+    is_weighted: bool = False
 
 
 def _row(title, inputs, learner, printed=(), target="age"):
@@ -71,7 +74,7 @@ def _gender(title, learner, with_appearance=False):
     dynamics = Part((("gender", CLIP),), learner)
     appearance = Part((("lbp", NEUTRAL),), "svc")
     parts = (appearance, dynamics) if with_appearance else (dynamics,)
-    return Row("gender", title, parts)
+    return Row("gender", title, parts, is_weighted=with_appearance)
 
 
 #: Rows by name, in the order of the papers' tables: of age Tables 3 (Kim and

@@ -15,6 +15,7 @@ from fdin_tf.training.decisions import PREDICTION_COLUMNS
 from fdin_tf.training.handcrafted_features import DESCRIPTORS
 from fdin_tf.training.handcrafted_features import describe_clips
 from fdin_tf.training.handcrafted_folds import RowTrainer
+from fdin_tf.training.handcrafted_folds import chosen_weights
 from fdin_tf.training.handcrafted_folds import cross_validate_row
 from fdin_tf.training.handcrafted_folds import read_row
 from fdin_tf.training.handcrafted_rows import ROWS
@@ -111,6 +112,7 @@ def test_fusion_averages_the_answers_about_two_frames(described):
         tables["predictions"].estimate, np.mean(both, axis=0)
     )
     assert tables["choices"].part.tolist() == [0, 1]
+    assert tables["choices"].weight.tolist() == [0.5, 0.5]
     assert not np.allclose(both[0], both[1])
 
 
@@ -126,15 +128,33 @@ def test_labels_of_tested_clips_have_no_part_in_it(described):
     np.testing.assert_allclose(first.estimate, second.estimate, rtol=1e-5)
 
 
-def test_gender_is_a_share_and_averaged_over_parts(described):
+def test_gender_is_a_share_weighted_over_parts(described):
     alone = [
         tables_of(row, described)["predictions"].estimate
         for row in ("lbp_svm", "dynamics_bagged_trees")
     ]
-    both = tables_of("lbp_dynamics_bagged_trees", described)["predictions"]
-    np.testing.assert_allclose(both.estimate, np.mean(alone, axis=0))
-    assert both.estimate.between(0, 1).all()
-    assert both.baseline.iloc[0] == pytest.approx(0.5, abs=0.2)
+    both = tables_of("lbp_dynamics_bagged_trees", described)
+    estimate = both["predictions"].estimate
+    weights = both["choices"].weight
+    assert weights.sum() == 1
+    np.testing.assert_allclose(
+        estimate, weights[0] * alone[0] + weights[1] * alone[1], rtol=1e-5
+    )
+    assert estimate.between(0, 1).all()
+    assert both["predictions"].baseline[0] == pytest.approx(0.5, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ([0.6, 0.4], [0.9, 0.1], [0.5, 0.5]),  # of equals the first
+        ([0.7, 0.3], [0.2, 0.1], [0.75, 0.25]),
+        ([0.2, 0.1], [0.7, 0.3], [0.25, 0.75]),
+    ],
+)
+def test_weights_are_those_that_err_least(first, second, expected):
+    weights = chosen_weights(np.array([first, second]), np.array([1, 0]))
+    assert weights.tolist() == expected
 
 
 def test_what_clips_lack_stands_beside_their_estimates(described, tmp_path):
