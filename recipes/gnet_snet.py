@@ -2,7 +2,7 @@
 
     python -m recipes.gnet_snet                             # drawn faces
     python -m recipes.gnet_snet paper --large-dir CelebA --small-dir FotW
-        --genders 0 male 1 female --vggface-weights vgg-face.mat
+        --genders 0 male 1 female 2 unknown --vggface-weights vgg-face.mat
     python -m recipes.gnet_snet smoke                       # for the tests
 
 A network that tells persons apart is fine-tuned for forty attributes, then
@@ -37,8 +37,10 @@ from fdin_tf.training.stages import Stage
 from fdin_tf.training.stages import check_steps
 from recipes.cli import config_from_presets
 from recipes.cli import run_recipe
-from recipes.gnet_snet_data import load_study_data
+from recipes.gnet_snet_data import StudyData
+from recipes.gnet_snet_export import is_finished
 from recipes.gnet_snet_networks import train_study
+from recipes.gnet_snet_photographs import load_photographs
 from recipes.gnet_snet_report import begin
 from recipes.gnet_snet_report import publish
 from recipes.study_call import REPORT
@@ -54,9 +56,11 @@ class Config:
             for embedded photographs.
         small_dir: Folder of FotW, or CSV file with a face image table that
             has the column `split`; None for embedded photographs.
-        embedded: The embedded photographs: `tiny` or `demo`.
+        embedded: The embedded photographs: `tiny` or `demo`; None: there are
+            none.
         genders: Gender by the code of FotW, such as `0 male 1 female`; a code
             of others is `unknown`.
+        verify: Check the MD5 sums of CelebA's files.
         vggface_weights: Published VGG-Face weights, which are step 1; None:
             step 1 learns the persons of the large set.
         image_size: Side of the crops, pixels.
@@ -70,7 +74,6 @@ class Config:
         stage2: Training on attributes.
         stage3: Training on gender or smile, on the large set.
         stage4: Training on gender or smile, on the small set.
-        scratch: Training on the small set of a network that begins at random.
         rows: Rows of Table 2: the steps that are taken, such as `1+3+4`.
         gender_crops: Crops of Table 3 for gender, by number. Of several, such
             as `3+4`, the probabilities are averaged.
@@ -95,8 +98,9 @@ class Config:
     name: str = "gnet_snet"
     large_dir: Path | None = None
     small_dir: Path | None = None
-    embedded: Literal["tiny", "demo"] = "demo"
+    embedded: Literal["tiny", "demo"] | None = None
     genders: tuple[tuple[int, Literal["female", "male", "unknown"]], ...] = ()
+    verify: bool = False
     vggface_weights: Path | None = None
     image_size: int = 224
     filters: tuple[int, int, int, int, int] = (64, 128, 256, 512, 512)
@@ -109,7 +113,6 @@ class Config:
     stage2: Stage = Stage(learning_rate=1e-3)
     stage3: Stage = Stage()
     stage4: Stage = Stage()
-    scratch: Stage = Stage(multipliers=())
     rows: tuple[str, ...] = tuple(map(in_text, TABLE_2_ROWS.values()))
     gender_crops: tuple[str, ...] = ("1", "2", "3", "4", "3+4")
     smile_crops: tuple[str, ...] = ("1", "2", "5", "1+5")
@@ -127,9 +130,13 @@ class Config:
     restart: bool = False
 
     def stage(self, steps):
-        """How the last of some steps is trained."""
+        """How the last of some steps is trained.
+
+        Step 4 alone, of a network that begins at random, differs from step 4
+        of the others in this: every layer learns at the full rate.
+        """
         if tuple(steps) == (4,):
-            return self.scratch
+            return dataclasses.replace(self.stage4, multipliers=())
         return getattr(self, f"stage{steps[-1]}")
 
 
@@ -146,6 +153,11 @@ def check_config(config):
             f"ones. Received: large_dir={config.large_dir}, "
             f"small_dir={config.small_dir}"
         )
+    if config.large_dir is None and config.embedded is None:
+        raise ValueError(
+            "Expected the folders of CelebA and FotW: give --large-dir and "
+            "--small-dir. Received: large_dir=None"
+        )
     for name in ("rows", "gender_crops", "smile_crops", "seeds"):
         values = getattr(config, name)
         if not values or len(set(values)) < len(values):
@@ -154,7 +166,10 @@ def check_config(config):
                 f"Received: {name}={values}"
             )
     for steps in config.rows:
-        check_steps(numbers_in(steps))
+        if in_text(check_steps(numbers_in(steps))) != steps:
+            raise ValueError(
+                f"Expected steps joined by +, such as 1+4. Received: {steps!r}"
+            )
     for crops in (*config.gender_crops, *config.smile_crops):
         check_crops(crops)
     check_crops(str(config.identity_crop))
@@ -175,7 +190,7 @@ def check_crops(text):
     """Numbers of the crops that are named.
 
     Raises:
-        ValueError: If one is unknown.
+        ValueError: If one is unknown or there twice.
 
     Example:
 
@@ -183,10 +198,11 @@ def check_crops(text):
     (1, 5)
     """
     crops = numbers_in(text)
-    if not crops or not set(crops) <= set(CROP_SCHEMES):
+    is_known = crops and set(crops) <= set(CROP_SCHEMES)
+    if not is_known or in_text(dict.fromkeys(crops)) != text:
         raise ValueError(
             f"Expected crops {', '.join(map(str, CROP_SCHEMES))}, several "
-            f"joined by +. Received: {text!r}"
+            f"different ones joined by +. Received: {text!r}"
         )
     return crops
 
@@ -196,7 +212,7 @@ def check_crops(text):
 # steps 1 and 2, and larger ones for convolutions behind them.
 _ALTERED = Alteration(shift=0.05, zoom=0.08, turn=5.0, light=0.1)
 _DRAWN = Stage(
-    iterations=150,
+    iterations=120,
     batch_size=32,
     learning_rate=0.02,
     multipliers=(("conv*", 0.5),),
@@ -208,6 +224,7 @@ PRESETS = {
         "Drawn photographs, ten minutes on two cores.",
         Config(
             name="embedded",
+            embedded="demo",
             image_size=64,
             filters=(8, 12, 16, 24, 32),
             dense_units=(64, 64),
@@ -215,16 +232,15 @@ PRESETS = {
             std=64.0,
             kernel_initializer="he_normal",
             stage1=dataclasses.replace(
-                _DRAWN, iterations=700, learning_rate=0.012, multipliers=()
+                _DRAWN, iterations=500, learning_rate=0.014, multipliers=()
             ),
             stage2=dataclasses.replace(
-                _DRAWN, iterations=350, learning_rate=0.012, multipliers=()
+                _DRAWN, iterations=250, learning_rate=0.014, multipliers=()
             ),
             stage3=dataclasses.replace(
-                _DRAWN, iterations=180, learning_rate=0.03
+                _DRAWN, iterations=150, learning_rate=0.03
             ),
             stage4=_DRAWN,
-            scratch=dataclasses.replace(_DRAWN, multipliers=()),
             with_controls=True,
             seeds=(0, 1, 2),
         ),
@@ -244,12 +260,13 @@ PRESETS = {
             std=64.0,
             kernel_initializer="he_normal",
             **dict.fromkeys(
-                ("stage1", "stage2", "stage3", "stage4", "scratch"),
+                ("stage1", "stage2", "stage3", "stage4"),
                 dataclasses.replace(_DRAWN, iterations=2, batch_size=4),
             ),
             rows=("4", "1+2+3+4"),
             gender_crops=("3",),
             smile_crops=("5", "1+5"),
+            with_controls=True,
             seeds=(0, 1),
             num_shown=2,
             export_dir=None,
@@ -264,9 +281,9 @@ def run(config):
     config = dataclasses.replace(
         config, precision=choose_precision(config.precision, config.cache_dir)
     )
-    data = load_study_data(config)
+    data = StudyData(load_photographs(config), config)
     call = begin(config, data)
-    if call.is_finished:
+    if is_finished(call, config):
         console.print("This run is finished; its result:")
         tables = call.read_tables()
     else:

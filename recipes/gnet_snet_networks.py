@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pandas as pd
 
+from fdin_tf.data.face_images import UNKNOWN
 from fdin_tf.models.gnet_snet import build_face_network
 from fdin_tf.models.vggface_weights import load_vggface_weights
 from fdin_tf.progress import progress_bar
@@ -15,12 +16,11 @@ from fdin_tf.training.gnet_snet_tables import numbers_in
 from fdin_tf.training.precision import precision_policy
 from fdin_tf.training.stage_trainer import StageTrainer
 from fdin_tf.training.stages import STEPS
-from recipes.gnet_snet_data import ATTRIBUTES
 from recipes.gnet_snet_data import CONTROLS
 from recipes.gnet_snet_data import true_classes
+from recipes.gnet_snet_photographs import ATTRIBUTES
 
 ALL_STEPS = tuple(STEPS)
-_UNKNOWN = -1
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -91,11 +91,8 @@ def train_study(config, data, call):
                     stages = [
                         tuning.train(steps, target, crop) for crop in crops
                     ]
-                    for stage in stages:
-                        history = stage.read_history()
-                        call.tracker.log_history(
-                            history.rename(columns={"iteration": "epoch"})
-                        )
+                    for stage, crop in zip(stages, crops):
+                        call.tracker.log_history(_curve(stage, crop))
                     found = _answers_of(tuning, stages, data, target, crops)
                     is_right = found.answer == found.truth
                     call.tracker.log_metrics({"accuracy": is_right.mean()})
@@ -106,6 +103,7 @@ def train_study(config, data, call):
                     trained.setdefault((target, crops), stages)
             pipeline.append(_pipeline(tuning, data, config).assign(seed=seed))
             histories += tuning.histories()
+            data.release()
     return Study(
         pd.concat(answers, ignore_index=True),
         pd.concat(pipeline, ignore_index=True),
@@ -215,7 +213,7 @@ class FineTuning:
         """A network for the persons of the large set, or of VGG-Face."""
         config, persons = self.config, None
         if config.vggface_weights is None:
-            persons = self.data.lesson(1, None, None).classes
+            persons = self.data.lesson(1).classes
         keras.utils.set_random_seed(self.seed)
         with precision_policy(config.precision):
             return build_face_network(
@@ -228,6 +226,13 @@ class FineTuning:
                 config.std,
                 config.kernel_initializer,
             )
+
+
+def _curve(stage, crop):
+    """History of a network, as MLflow draws it beside that of another crop."""
+    history = stage.read_history().rename(columns={"iteration": "epoch"})
+    measures = history.columns.drop("epoch")
+    return history.rename(columns={x: f"crop_{crop}_{x}" for x in measures})
 
 
 def _named(target, steps, crops):
@@ -254,7 +259,7 @@ def _answers_of(tuning, stages, data, target, crops):
         answer=probabilities.argmax(axis=1),
         probability=probabilities[:, 1],
     )
-    return table[table.truth != _UNKNOWN].reset_index(drop=True)
+    return table[table.truth != UNKNOWN].reset_index(drop=True)
 
 
 def _pipeline(tuning, data, config):
@@ -264,7 +269,7 @@ def _pipeline(tuning, data, config):
     smile is not known are left out.
     """
     faces = data.parts["test"]
-    table = data.valid[["image_id", "subject"]].copy()
+    table = data.photographs.valid[["image_id", "subject"]].copy()
     for target, crops in (
         ("gender", numbers_in(config.gnet_crops)),
         ("smile", numbers_in(config.snet_crops)),
@@ -272,10 +277,10 @@ def _pipeline(tuning, data, config):
         stages = [tuning.train(ALL_STEPS, target, crop) for crop in crops]
         answers = _probabilities(tuning, stages, data, "test", crops)
         by_image = pd.Series(answers.argmax(axis=1), faces.image_id)
-        table[f"true_{target}"] = true_classes(data.valid, target)
+        table[f"true_{target}"] = true_classes(data.photographs.valid, target)
         table[target] = table.image_id.map(by_image)
     truth = [f"true_{target}" for target in ATTRIBUTES]
-    table = table[(table[truth] != _UNKNOWN).all(axis=1)]
+    table = table[(table[truth] != UNKNOWN).all(axis=1)]
     return table.assign(
         error=challenge_errors(table[truth], table[list(ATTRIBUTES)])
     )

@@ -50,6 +50,12 @@ class Call:
     output_dir: Path
 
     @property
+    def models(self):
+        """Folders of the models that a finished call exported, by name."""
+        finished = read_json(self.run_dir / _FINISHED, {})
+        return finished.get("models", {})
+
+    @property
     def is_finished(self):
         """Whether the results are where they are wanted."""
         finished = read_json(self.run_dir / _FINISHED)
@@ -113,7 +119,7 @@ def begin_call(experiment, config, settings, facts):
     )
 
 
-def publish_call(call, title, tables, figures, sections, metrics):
+def publish_call(call, title, tables, figures, sections, metrics, models=None):
     """Writes tables, pictures and the report, to disk and to MLflow.
 
     Args:
@@ -123,6 +129,7 @@ def publish_call(call, title, tables, figures, sections, metrics):
         figures: Dict of figures that are files of their own, too.
         sections: `Section`s of the report.
         metrics: Dict of numbers.
+        models: Dict from a name to the folder of an exported model.
 
     Returns:
         The tables as they are read from disk, by name.
@@ -149,6 +156,7 @@ def publish_call(call, title, tables, figures, sections, metrics):
             "output_dir": str(call.output_dir.resolve()),
             "files": [*written, REPORT],
             "tables": list(tables),
+            "models": {k: str(v) for k, v in (models or {}).items()},
         },
     )
     return call.read_tables()

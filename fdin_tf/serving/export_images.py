@@ -26,7 +26,10 @@ LIMITS = (
     "on drawn faces says nothing about accuracy on people."
 )
 
-_PACKAGES = ("tensorflow", "keras", "numpy", "mtcnn", "opencv-python-headless")
+_PACKAGES = (
+    *("tensorflow", "keras", "numpy", "mtcnn", "opencv-python-headless"),
+    "pillow",
+)
 _COARSE_TO_FINE = ("bfloat16", "float16", "float32")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from fdin_tf.data.face_points import LEAST_FACE
 from fdin_tf.data.image_files import read_image
 from fdin_tf.faces.crops import CropScheme
 from fdin_tf.faces.crops import crop_face
@@ -93,7 +94,7 @@ class PhotographPredictor:
         self.classes = tuple(self.card["classes"])
         self.schemes = [CropScheme(**crop) for crop in self.card["crops"]]
         self.size = self.card["size"]
-        self.detector = MTCNNDetector() if detector is None else detector
+        self.detector = detector or MTCNNDetector(min_face_share=LEAST_FACE)
         self._loaded = tf.saved_model.load(str(self.path))
         self._answer = self._loaded.signatures["serving_default"]
 

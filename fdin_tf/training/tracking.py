@@ -61,14 +61,14 @@ class Tracker:
         mlflow.set_experiment(self.experiment)
         with self._resumed(name, nested=False) as run_id:
             mlflow.set_tags(self.tags)
-            mlflow.log_params(flat_params(self.params))
+            _log_params(run_id, self.params)
             yield run_id
 
     @contextlib.contextmanager
     def child(self, name, params=None):
         """A run inside the open one, such as that of a network or fold."""
         with self._resumed(name, nested=True) as run_id:
-            mlflow.log_params(flat_params(params or {}))
+            _log_params(run_id, params or {})
             yield run_id
 
     @contextlib.contextmanager
@@ -181,6 +181,18 @@ def flat_params(params, prefix=""):
         else:
             flat[prefix + name] = str(value)
     return flat
+
+
+def _log_params(run_id, params):
+    """Parameters that the run does not hold yet.
+
+    MLflow refuses another value for one that it holds. A run that goes on has
+    the same settings; only where things are may have changed meanwhile.
+    """
+    there = mlflow.get_run(run_id).data.params
+    mlflow.log_params(
+        {k: v for k, v in flat_params(params).items() if k not in there}
+    )
 
 
 def _status(run_id):

@@ -49,6 +49,20 @@ def test_runs_of_one_name_in_two_networks_are_two(make_tracker):
     assert found[0, "fdin"] != found[0, "regional"]
 
 
+def test_a_run_goes_on_where_its_results_lie_elsewhere(make_tracker):
+    """MLflow keeps a parameter as it was logged first."""
+    runs = []
+    for folder in ("here", "there"):
+        tracker = make_tracker()
+        tracker.params = {"seed": 0, "output_dir": folder, folder: 1}
+        with tracker.run("moved") as run, tracker.child("fold 0", {"seed": 0}):
+            runs.append(run)
+    assert runs[0] == runs[1]
+    params = mlflow.get_run(runs[0]).data.params
+    assert params["output_dir"] == "here"
+    assert params["there"] == "1"
+
+
 def test_a_history_is_completed_and_no_epoch_logged_twice(make_tracker):
     tracker = make_tracker()
     with tracker.run("parent") as run_id:
