@@ -1,8 +1,6 @@
 """Trains the networks of the fine-tuning's steps, and keeps them."""
 
 import dataclasses
-import json
-import math
 import shutil
 from pathlib import Path
 
@@ -13,20 +11,15 @@ import pandas as pd
 from fdin_tf.data.cache import atomic_path
 from fdin_tf.data.cache import settings_digest
 from fdin_tf.data.cache import sweep
-from fdin_tf.data.cache import write_json
 from fdin_tf.data.image_batches import CropSource
-from fdin_tf.data.image_batches import make_image_batches
 from fdin_tf.models.gnet_snet import head_of
 from fdin_tf.models.gnet_snet import replace_head
 from fdin_tf.training.attribute_networks import array_digest
 from fdin_tf.training.attribute_networks import model_digest
-from fdin_tf.training.epoch_seeds import seed_dropout
-from fdin_tf.training.layerwise import LayerwiseOptimizer
-from fdin_tf.training.masked_cross_entropy import MaskedCrossEntropy
-from fdin_tf.training.prepare import layer_settings
+from fdin_tf.training.stage_fit import HISTORY
+from fdin_tf.training.stage_fit import StageFit
 
 _MODEL, _HISTORY = "model.keras", "history.csv"
-_WEIGHTS, _STATE = "weights.weights.h5", "history.json"
 _PREDICT_BATCH = 64
 
 
@@ -83,7 +76,10 @@ class TrainedStage:
         return keras.models.load_model(self.path, compile=False)
 
     def read_history(self):
-        """Table of `iteration`, `learning_rate` and `loss`."""
+        """Table of `iteration`, `learning_rate`, `loss` and `accuracy`.
+
+        See `StageFit.run`.
+        """
         return pd.read_csv(self.folder / _HISTORY)
 
 
@@ -106,7 +102,8 @@ class StageTrainer:
         self.runs_dir = Path(runs_dir)
         self.versions = versions
         self.restart = restart
-        self._graphs = {}
+        self._fits = {}  # by what networks compute, and their stage
+        self._askable = {}  # networks by head, classes and size
         self._trained_here = set()
 
     def begin(self, model):
@@ -123,7 +120,7 @@ class StageTrainer:
         (output,) = model.output.values()
         stage = self._stage(digest, head_of(model), output.shape[-1])
         if not stage.path.is_file():
-            self._write(stage, model, [])
+            _write(stage, model, [])
         return stage
 
     def train(self, before, stage, lesson, seed=0, on_report=None):
@@ -154,9 +151,9 @@ class StageTrainer:
         sweep(trained.folder)
         if not trained.path.is_file():
             checkpoints = trained.folder / "checkpoints"
-            model = self._ready(before, stage, lesson, seed)
-            history = _fit(model, stage, lesson, checkpoints, seed, on_report)
-            self._write(trained, model, history)
+            fit = self._ready(before, stage, lesson, seed)
+            history = fit.run(lesson, checkpoints, seed, on_report)
+            _write(trained, fit.model, history)
             shutil.rmtree(checkpoints, ignore_errors=True)
         return trained
 
@@ -170,10 +167,10 @@ class StageTrainer:
         Returns:
             Float array `(n, classes)`: probabilities.
         """
-        key = "answers", trained.head, trained.classes, source.size
-        if key not in self._graphs:
-            self._graphs[key] = trained.load()
-        model = self._graphs[key]
+        key = trained.head, trained.classes, source.size
+        if key not in self._askable:
+            self._askable[key] = trained.load()
+        model = self._askable[key]
         model.load_weights(trained.path)
         parts = []
         for start in range(0, len(source), 4 * _PREDICT_BATCH):
@@ -191,109 +188,36 @@ class StageTrainer:
         return TrainedStage(folder, digest, head, classes)
 
     def _ready(self, before, stage, lesson, seed):
-        """A compiled network that begins with the weights of `before`."""
+        """What trains on from the weights of `before`."""
         model = before.load()
         if (before.head, before.classes) != (lesson.head, lesson.classes):
             model = replace_head(model, lesson.head, lesson.classes, seed=seed)
         key = settings_digest(
-            dataclasses.asdict(stage), layer_settings(model), lesson.head
+            dataclasses.asdict(stage), _settings(model.get_config())
         )
-        if key not in self._graphs:
-            _compile(model, stage, lesson.head)
-            state = [
-                keras.ops.convert_to_numpy(v) for v in model.optimizer.variables
-            ]
-            self._graphs[key] = model, state
-            return model
-        graph, state = self._graphs[key]
-        graph.set_weights(model.get_weights())
-        for variable, value in zip(graph.optimizer.variables, state):
-            variable.assign(value)
-        return graph
-
-    def _write(self, stage, model, history):
-        with atomic_path(stage.folder / _HISTORY) as temporary:
-            columns = ["iteration", "learning_rate", "loss"]
-            pd.DataFrame(history, columns=columns).to_csv(
-                temporary, index=False
-            )
-        with atomic_path(stage.path) as temporary:  # last: marks it complete
-            keras.saving.save_model(
-                model, temporary.with_suffix(".keras"), include_optimizer=False
-            )
-            temporary.with_suffix(".keras").replace(temporary)
+        if key not in self._fits:
+            self._fits[key] = StageFit(model, stage, lesson.head)
+        else:
+            self._fits[key].begin(model)
+        return self._fits[key]
 
 
-def _compile(model, stage, head):
-    optimizer = LayerwiseOptimizer(
-        keras.optimizers.SGD(stage.schedule(), momentum=stage.momentum),
-        dict(stage.multipliers),
-        l2=stage.weight_decay,
-    )
-    loss = "sparse_categorical_crossentropy"
-    if head == "attributes":
-        loss = MaskedCrossEntropy()
-    model.compile(optimizer, loss=loss)
-    model.optimizer.build(model.trainable_variables)
-
-
-def _fit(model, stage, lesson, folder, seed, on_report):
-    """Trains for all iterations that are left; returns the history."""
-    sweep(folder)
-    history = _restore(model, folder)
-    done = history[-1]["iteration"] if history else 0
-    length = min(max(math.ceil(stage.iterations / 10), 50), 1000)
-    batches = make_image_batches(
-        lesson.source,
-        {lesson.head: lesson.labels},
-        stage.batch_size,
-        seed,
-        first_step=done,
-        num_steps=stage.iterations - done,
-        alteration=stage.alteration,
-    )
-    for iteration, (images, labels) in enumerate(batches, start=done + 1):
-        if iteration == done + 1:  # of the first batch of a report
-            seed_dropout(model, np.random.default_rng([seed, done]))
-            model.reset_metrics()
-        logs = model.train_on_batch(images, labels, return_dict=True)
-        if iteration < min(done + length, stage.iterations):
-            continue
-        done, loss = iteration, float(logs["loss"])  # the mean since `done`
-        if not math.isfinite(loss):
-            raise FloatingPointError(
-                f"The loss is not finite any more by iteration {iteration}; "
-                f"lower the learning rate. Received: loss={loss}, "
-                f"learning_rate={stage.learning_rate}"
-            )
-        row = {
-            "iteration": iteration,
-            "learning_rate": stage.rate(iteration),
-            "loss": loss,
+def _settings(config):
+    """What a network computes, by its Keras config; not how it began."""
+    return [
+        {
+            name: value
+            for name, value in layer["config"].items()
+            if not name.endswith("_initializer")
         }
-        history.append(row)
-        if iteration < stage.iterations:
-            _save(model, history, folder)
-        if on_report is not None:
-            on_report(iteration, row)
-    return history
+        for layer in config["layers"]
+    ]
 
 
-def _restore(model, folder):
-    """Takes up the last checkpoint, if any; returns the history so far."""
-    found = sorted(folder.glob("iteration_*"))
-    if not found:
-        return []
-    model.load_weights(found[-1] / _WEIGHTS)
-    return json.loads((found[-1] / _STATE).read_text(encoding="utf-8"))
-
-
-def _save(model, history, folder):
-    before = list(folder.glob("iteration_*"))
-    name = f"iteration_{history[-1]['iteration']:09d}"
-    with atomic_path(folder / name) as new:
-        new.mkdir()
-        model.save_weights(new / _WEIGHTS)
-        write_json(new / _STATE, history)
-    for path in before:
-        shutil.rmtree(path)
+def _write(stage, model, history):
+    with atomic_path(stage.folder / _HISTORY) as temporary:
+        table = pd.DataFrame(history, columns=HISTORY)
+        table.to_csv(temporary, index=False)
+    with atomic_path(stage.path) as temporary:  # last: marks it complete
+        keras.saving.save_model(model, temporary.with_suffix(".keras"))
+        temporary.with_suffix(".keras").replace(temporary)
