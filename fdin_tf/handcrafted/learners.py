@@ -142,8 +142,8 @@ def make_learner(name, num_appearance=None, seed=0):
     their principal components (all: at most as many as training clips; that
     spares time, not features) and scaled by `UnitLength`. Of features of
     dynamics, brought to mean 0 and variance 1, 20 or 60 are selected by
-    `MinimumRedundancy`, as Dibeklioglu et al. do, and scaled alike; beside
-    appearance they are then weighted by 0.3 or 1. Trees take the same.
+    `MinimumRedundancy` and scaled alike; beside appearance they are then
+    weighted by 0.3 or 1. Trees take the same.
 
     Args:
         name: One of `LEARNERS`.
