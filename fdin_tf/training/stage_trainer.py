@@ -1,7 +1,9 @@
 """Trains the networks of the fine-tuning's steps, and keeps them."""
 
 import dataclasses
+import json
 import shutil
+import zipfile
 from pathlib import Path
 
 import keras
@@ -103,7 +105,7 @@ class StageTrainer:
         self.versions = versions
         self.restart = restart
         self._fits = {}  # by what networks compute, and their stage
-        self._askable = {}  # networks by head, classes and size
+        self._askable = {}  # networks by what they compute
         self._trained_here = set()
 
     def begin(self, model):
@@ -167,7 +169,7 @@ class StageTrainer:
         Returns:
             Float array `(n, classes)`: probabilities.
         """
-        key = trained.head, trained.classes, source.size
+        key = settings_digest(_settings(_read_config(trained.path)))
         if key not in self._askable:
             self._askable[key] = trained.load()
         model = self._askable[key]
@@ -212,6 +214,12 @@ def _settings(config):
         }
         for layer in config["layers"]
     ]
+
+
+def _read_config(path):
+    """The Keras config of a network on disk, without its weights."""
+    with zipfile.ZipFile(path) as archive:
+        return json.loads(archive.read("config.json"))["config"]
 
 
 def _write(stage, model, history):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fdin_tf.models.gnet_snet import replace_head
+from fdin_tf.models.vggface import set_mean
 from fdin_tf.training.stage_trainer import Lesson
 from fdin_tf.training.stage_trainer import StageTrainer
 from fdin_tf.training.stages import Stage
@@ -100,6 +101,36 @@ def test_networks_of_one_graph_are_those_of_graphs_of_their_own(
     alone = StageTrainer(tmp_path / "alone")
     expected = alone.train(alone.begin(network(seed=2)), STAGE, lesson, seed=2)
     assert_same(weights_of(second), weights_of(expected))
+
+
+def test_every_network_is_asked_behind_its_own_mean_and_precision(
+    tmp_path, lesson
+):
+    """One trainer answers as a fresh one does for every network."""
+    reddish = network()
+    set_mean(reddish, (200.0, 100.0, 50.0))
+    models = [network(), reddish, network(policy="mixed_bfloat16")]
+    trainer = StageTrainer(tmp_path)
+    stages = [trainer.begin(model) for model in models]
+    found = [trainer.answers(stage, lesson.source) for stage in stages]
+    for stage, answers in zip(stages, found):
+        alone = StageTrainer(tmp_path).answers(stage, lesson.source)
+        np.testing.assert_array_equal(answers, alone)
+    assert not np.allclose(found[0], found[1])
+    assert not np.array_equal(found[0], found[2])
+
+
+def test_networks_that_differ_in_weights_alone_are_asked_by_one(
+    tmp_path, lesson
+):
+    trainer = StageTrainer(tmp_path)
+    begun = trainer.begin(network())
+    stages = [
+        trainer.train(begun, SHORT, lesson, seed=seed) for seed in range(2)
+    ]
+    first, second = [trainer.answers(of, lesson.source) for of in stages]
+    assert len(trainer._askable) == 1
+    assert not np.array_equal(first, second)
 
 
 def test_gradients_too_small_for_float16_are_learnt_from(tmp_path, lesson):
