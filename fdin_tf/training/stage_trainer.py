@@ -121,6 +121,7 @@ class StageTrainer:
         digest = settings_digest(model_digest(model), self.versions)
         (output,) = model.output.values()
         stage = self._stage(digest, head_of(model), output.shape[-1])
+        sweep(stage.folder)
         if not stage.path.is_file():
             _write(stage, model, [])
         return stage
@@ -223,9 +224,16 @@ def _read_config(path):
 
 
 def _write(stage, model, history):
-    with atomic_path(stage.folder / _HISTORY) as temporary:
+    """Writes a network and its history, at once or not at all."""
+    new = atomic_path(stage.path).temporary  # a name that `sweep` knows
+    new.mkdir(parents=True)
+    try:
         table = pd.DataFrame(history, columns=HISTORY)
-        table.to_csv(temporary, index=False)
-    with atomic_path(stage.path) as temporary:  # last: marks it complete
-        keras.saving.save_model(model, temporary.with_suffix(".keras"))
-        temporary.with_suffix(".keras").replace(temporary)
+        table.to_csv(new / _HISTORY, index=False)
+        # Without the optimizer: half the size on disk.
+        plain = keras.Model(model.input, model.output, name=model.name)
+        plain.save(new / _MODEL)
+        for name in (_HISTORY, _MODEL):  # the model last: marks it complete
+            (new / name).replace(stage.folder / name)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)

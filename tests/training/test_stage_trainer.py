@@ -1,6 +1,7 @@
 """StageTrainer: step by step, kept on disk, the same after an interruption."""
 
 import dataclasses
+import subprocess
 
 import numpy as np
 import pytest
@@ -204,3 +205,43 @@ def test_a_loss_that_is_not_finite_stops_with_a_remedy(tmp_path, lesson):
     wild = dataclasses.replace(STAGE, iterations=50, learning_rate=1e20)
     with pytest.raises(FloatingPointError, match="lower the learning rate"):
         trainer.train(trainer.begin(network()), wild, lesson)
+
+
+def test_a_save_that_fails_leaves_nothing(tmp_path, monkeypatch):
+    """And while it lasts, nothing that `sweep` would not know."""
+    model, seen = network(), []
+
+    def save_own_variables(store):
+        seen.extend(path.name for path in tmp_path.glob("stage-*/*"))
+        raise OSError("No space left on device")
+
+    layer = model.get_layer("fc6")
+    monkeypatch.setattr(layer, "save_own_variables", save_own_variables)
+    with pytest.raises(OSError, match="No space left"):
+        StageTrainer(tmp_path).begin(model)
+    assert seen
+    assert all(name.endswith(".tmp") for name in seen)
+    assert not list(tmp_path.glob("stage-*/*"))
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    model = network()
+    stage = StageTrainer(tmp_path).begin(model)
+    with subprocess.Popen(["true"]) as process:
+        process.wait()
+    left = stage.folder / f".model.keras.{process.pid}-abc123.tmp"
+    left.mkdir()
+    (left / "model.keras").write_bytes(b"half a netw")
+    StageTrainer(tmp_path).begin(model)
+    kept = sorted(path.name for path in stage.folder.iterdir())
+    assert kept == ["history.csv", "model.keras"]
+
+
+def test_a_network_is_kept_without_its_optimizer(tmp_path, lesson):
+    trainer = StageTrainer(tmp_path)
+    trained = trainer.train(
+        trainer.begin(network("smile", None)), SHORT, lesson
+    )
+    begun = trainer.begin(network("smile", None))
+    size, before = trained.path.stat().st_size, begun.path.stat().st_size
+    assert size == pytest.approx(before, rel=0.01)
