@@ -74,9 +74,10 @@ def displacement_signals(landmarks):
 
         D(t) = (k_l |m_l(t) - u_l(t)| + k_r |m_r(t) - u_r(t)|) / (2 w)
 
-    Left and right alone are D_l = |l - c| / w and D_l = k_l |m_l - u_l| / w,
-    so that D is their mean. (The published equation divides both eyes by the
-    width of one of them.)
+    Left and right alone are D_l = |l - c| / w and D_r = |r - c| / w, of the
+    lids D_l = k_l |m_l - u_l| / w and D_r = k_r |m_r - u_r| / w, so that D is
+    their mean. (The published equation divides both eyes by the width of one
+    of them.)
 
     Args:
         landmarks: `(frames, 68, 2)`, iBUG order, pixels, a face in each.

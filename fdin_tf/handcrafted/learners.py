@@ -17,7 +17,6 @@ from sklearn.base import clone
 from sklearn.base import is_classifier
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
-from sklearn.ensemble import AdaBoostClassifier
 from sklearn.ensemble import BaggingClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -57,7 +56,6 @@ LEARNERS = {
     "svc": "support vector machine, linear or Gaussian",
     "tree": "decision tree",
     "bagged_trees": "100 bagged decision trees",
-    "adaboost": "AdaBoost over decision trees of depth 1 or 2",
 }
 
 
@@ -274,17 +272,11 @@ def _models(name, seed):
                     min_samples_leaf=size, random_state=seed
                 ),
             )
-    elif name == "bagged_trees":
+    else:
         for size in LEAF_SIZES[::-1]:
             tree = DecisionTreeClassifier(min_samples_leaf=size)
             bag = BaggingClassifier(tree, NUM_TREES, random_state=seed)
             yield {"min_samples_leaf": size}, bag
-    else:
-        for depth, count in itertools.product((1, 2), (25, NUM_TREES)):
-            tree = DecisionTreeClassifier(max_depth=depth)
-            boost = AdaBoostClassifier(tree, n_estimators=count,
-                                       random_state=seed)  # fmt: skip
-            yield {"max_depth": depth, "num_trees": count}, boost
 
 
 def _grid(estimator, **values):

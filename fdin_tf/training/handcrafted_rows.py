@@ -91,9 +91,7 @@ ROWS = {
     "lbp": _row("LBP, neutral", [("lbp", NEUTRAL)], "svr", ("LBP, neutral",)),
     "lbp_fusion": Row("age", "LBP, fusion", _fusion("lbp"), ("LBP, fusion",)),
     "bif": _row("BIF", [("bif", NEUTRAL)], "svr", ("BIF",)),
-    "ief": _row(
-        "IEF, neutral", [("ief", NEUTRAL)], "svr", ("IEF", "IEF, neutral")
-    ),
+    "ief": _row("IEF, neutral", [("ief", NEUTRAL)], "svr", ("IEF, neutral",)),
     "ief_fusion": Row("age", "IEF, fusion", _fusion("ief"), ("IEF, fusion",)),
     "lbp_dynamics": _row(
         "LBP + dynamics", *_with_dynamics("lbp"), ("LBP + dynamics",)
@@ -107,7 +105,6 @@ ROWS = {
     "dynamics_tree": _gender("Dynamics (tree)", "tree"),
     "dynamics_svm": _gender("Dynamics (SVM)", "svc"),
     "dynamics_bagged_trees": _gender("Dynamics (bagged trees)", "bagged_trees"),
-    "dynamics_adaboost": _gender("Dynamics (AdaBoost)", "adaboost"),
     "lbp_svm": _row("LBP (SVM)", [("lbp", NEUTRAL)], "svc", target="gender"),
     "lbp_dynamics_tree": _gender("LBP + dynamics (tree)", "tree", True),
     "lbp_dynamics_svm": _gender("LBP + dynamics (SVM)", "svc", True),
@@ -165,8 +162,8 @@ def printed_row(name, table):
 
     Example:
 
-    >>> printed_row("ief", {"IEF": {"mae_years": 4.86}})
-    'IEF'
+    >>> printed_row("displacement", {"Displacement": {"mae_years": 11.54}})
+    'Displacement'
     """
     keys = ROWS[name].printed if name in ROWS else (name,)
     return next((key for key in keys if key in table), None)

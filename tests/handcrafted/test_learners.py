@@ -162,7 +162,7 @@ def test_classes_are_those_of_the_svm_at_one_half(clips):
     assert chosen.trials.valid_error.min() == pytest.approx(wrong)
 
 
-@pytest.mark.parametrize("name", ["tree", "bagged_trees", "adaboost"])
+@pytest.mark.parametrize("name", ["tree", "bagged_trees"])
 def test_trees_depend_on_the_seed_alone(name, clips):
     features, ages = clips
     train, valid = parts(features, (ages > 40).astype(int))
