@@ -5,10 +5,11 @@ import functools
 import cv2
 import numpy as np
 
-from fdin_tf.handcrafted.lbp import check_grey_image
+from fdin_tf.handcrafted.checks import check_grey_image
+from fdin_tf.handcrafted.checks import check_whole
 
-# Both scales of every band and the side of its cells, pixels (Guo et al.
-# 2009, table 1, which begins one scale below Serre et al. 2007, table 1).
+# Both scales of every band and the side of its cells, pixels. As in OpenCV's
+# contributed BIF; not verified with Guo et al. 2009.
 SIZES = [(5 + 4 * band, 7 + 4 * band) for band in range(8)]
 SIGMAS = [
     (2.0, 2.8), (3.6, 4.5), (5.4, 6.3), (7.3, 8.2),
@@ -44,8 +45,8 @@ def biologically_inspired_features(image, bands=8, orientations=12):
     - Adding to all grey levels changes nothing, up to rounding errors;
       multiplying them multiplies the features. Those of a flat image are 0.
     - Filter sizes, `sigma`, `lambda`, cells and `gamma = 0.3` are those of
-      Guo et al. as OpenCV's contributed BIF has them; norm, border and place
-      of the grid are ours.
+      OpenCV's contributed BIF (that they are the ones of Guo et al. is not
+      verified); norm, border and place of the grid are ours.
 
     Args:
         image: `(height, width)`, uint8.
@@ -75,15 +76,8 @@ def biologically_inspired_features(image, bands=8, orientations=12):
     - Serre, Wolf, Bileschi, Riesenhuber and Poggio, IEEE Transactions on
       Pattern Analysis and Machine Intelligence 29(3), 2007.
     """
-    for name, value, most in (
-        ("bands", bands, 8),
-        ("orientations", orientations, 180),
-    ):
-        if value not in range(1, most + 1):
-            raise ValueError(
-                f"`{name}` of the filters must be from 1 to {most}. "
-                f"Received: {name}={value}"
-            )
+    check_whole("bands", bands, most=len(CELLS))
+    check_whole("orientations", orientations, most=180)
     check_grey_image(image, [CELLS[bands - 1]] * 2)
     # Small numbers keep the rounding errors of the filters small.
     image = np.float32(image) - np.float32(np.mean(image))

@@ -34,10 +34,11 @@ def deformation_signals(landmarks):
     so D(1) = 1; left and right alone are D_l = A_l / a and D_r = A_r / a. A
     patch that a turned head folds over has a negative area.
 
-    The authors measure patches of a three-dimensional mesh that is fitted to
-    the video. Here the patches are polygons of the 2-D landmarks: they see
-    how far skin is stretched or compressed in the image, not how far it
-    bulges towards the camera, and a head that turns changes them.
+    The patches are polygons of the 2-D landmarks: they see how far skin is
+    stretched or compressed in the image, not how far it bulges towards the
+    camera, and a head that turns changes them. Which patches the authors
+    take, and whether of a three-dimensional mesh, is not verified: these are
+    our reading.
 
     Args:
         landmarks: `(frames, 68, 2)`, iBUG order, pixels, a face in each.

@@ -81,8 +81,9 @@ def dynamics_measures(amplitude, left=None, right=None, *, frames_per_second):
     frame 6, 7 and 25 remain. No measure is NaN.
 
     Descriptions of the measures differ in what D+ pools, whether speeds are
-    per frame or per second, and what decides the sign of an acceleration; the
-    answers above are this package's.
+    per frame or per second, and what decides the sign of an acceleration; nor
+    do they say whether durations (1 to 5 and 24) count the n frames or, as
+    here, the n - 1 steps. The answers above are this package's.
 
     Args:
         amplitude: `(frames,)`, any unit; frames at a constant rate.

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.cluster import MiniBatchKMeans
 
-from fdin_tf.handcrafted.lbp import block_numbers
-from fdin_tf.handcrafted.lbp import check_blocks
-from fdin_tf.handcrafted.lbp import check_grey_image
+from fdin_tf.handcrafted.blocks import block_numbers
+from fdin_tf.handcrafted.checks import check_grey_image
+from fdin_tf.handcrafted.checks import check_whole
 
+# Raised when the same settings would no longer give the same codes.
 FORMAT_VERSION = 1
-SAVED = ("version", "codebooks", "image_shape", "beta")
 # Deviation, in grey levels, that counts as noise in a flat patch.
 NOISE = 2.0
 
@@ -34,10 +34,10 @@ class IntensityEncoder:
         w_k(v) = exp(-beta |v - c_k|^2) / sum_l exp(-beta |v - c_l|^2)
         f_k = mean_v w_k(v).
 
-    Alnajar et al. published neither code nor all parameters. Theirs are the
-    codebooks of single blocks and the soft assignment of the intensities
-    around every pixel; the shape of a patch, its normalisation, the weights
-    and all numbers are ours.
+    Codebooks of single blocks and soft assignment of the intensities around
+    every pixel are our reading of Alnajar et al., not verified with their
+    program; the shape of a patch, its normalisation, the weights and all
+    numbers are ours.
 
     Adding to all grey levels changes nothing, nor, but for the noise, does
     multiplying them.
@@ -71,10 +71,11 @@ class IntensityEncoder:
     """
 
     def __init__(self, blocks=(7, 7), codes=32, patch=5, beta=10.0):
-        check_blocks(blocks)
+        check_whole("blocks", blocks, 2)
+        check_whole("codes", codes)
+        check_whole("patch", patch, least=3)
         for name, holds, expected, value in (
-            ("codes", codes >= 1, "at least 1", codes),
-            ("patch", patch >= 3 and patch % 2, "odd, at least 3", patch),
+            ("patch", patch % 2, "odd", patch),
             ("beta", 0 < beta < math.inf, "above 0 and finite", beta),
         ):
             if not holds:
@@ -102,15 +103,18 @@ class IntensityEncoder:
             The encoder itself.
 
         Raises:
-            ValueError: If there is no image, or they are of another kind or
-                too small for the blocks.
+            ValueError: If there is no image, they are of different sizes, of
+                another kind or too small for the blocks, or `patches` is no
+                whole number.
         """
-        images = np.asarray(images)
-        if images.ndim != 3 or not len(images):
+        check_whole("patches", patches)
+        shapes = sorted({np.shape(image) for image in images})
+        if len(shapes) != 1 or len(shapes[0]) != 2:
             raise ValueError(
                 "An encoder is fitted to grey images of one size, (images, "
-                f"height, width). Received: shape={images.shape}"
+                f"height, width). Received: {len(images)} of {shapes=}"
             )
+        images = np.asarray(images)
         self._check(images[0])
         rng = np.random.default_rng(seed)
         each = max(1, patches // len(images))
@@ -162,51 +166,6 @@ class IntensityEncoder:
                 for vectors, codewords in zip(self._dealt(image), codebooks)
             ]
         )
-
-    def to_arrays(self):
-        """The fitted encoder as plain arrays, for a file of them.
-
-        Raises:
-            ValueError: If the encoder has not been fitted.
-        """
-        if self.codebooks is None:
-            raise ValueError(
-                "An encoder must be fitted before it is saved. "
-                "Received: codebooks=None"
-            )
-        return {
-            "version": np.array(FORMAT_VERSION),
-            "codebooks": self.codebooks,
-            "image_shape": np.array(self.image_shape),
-            "beta": np.array(self.beta),
-        }
-
-    @classmethod
-    def from_arrays(cls, arrays):
-        """The same encoder, to the bit, from what `to_arrays` gave.
-
-        Args:
-            arrays: Mapping of names to arrays, such as an open NPZ file.
-
-        Raises:
-            ValueError: If it is of another version or not complete.
-        """
-        missing = [name for name in SAVED if name not in arrays]
-        version = None if "version" in missing else int(arrays["version"])
-        if version != FORMAT_VERSION or missing:
-            raise ValueError(
-                f"A saved encoder must be of version {FORMAT_VERSION} and "
-                f"hold {', '.join(SAVED)}. Received: version={version}, "
-                f"missing={missing}"
-            )
-        codebooks = np.array(arrays["codebooks"])
-        *blocks, codes, pixels = codebooks.shape
-        encoder = cls(
-            tuple(blocks), codes, math.isqrt(pixels), float(arrays["beta"])
-        )
-        encoder.codebooks = codebooks
-        encoder.image_shape = tuple(np.array(arrays["image_shape"]).tolist())
-        return encoder
 
     def _check(self, image):
         check_grey_image(image, [n + self.patch - 1 for n in self.blocks])

@@ -5,6 +5,10 @@ import math
 import numpy as np
 from skimage.feature import local_binary_pattern
 
+from fdin_tf.handcrafted.blocks import block_map
+from fdin_tf.handcrafted.checks import check_grey_image
+from fdin_tf.handcrafted.checks import check_whole
+
 
 def lbp_histograms(image, blocks=(7, 7), points=8, radius=2):
     """Histograms of the uniform local binary patterns of every block.
@@ -18,8 +22,7 @@ def lbp_histograms(image, blocks=(7, 7), points=8, radius=2):
     Every uniform pattern has a bin of its own, all others share the last one.
 
     - Pixels whose circle leaves the image are left out. The others are cut
-      into blocks: of `n` rows, row `y` is in block `floor(y * blocks[0] / n)`,
-      and columns alike.
+      into blocks, see `block_map`.
     - The bins of a block: no bit set; 1 bit set, in `points` positions; 2
       bits set; ...; all set; not uniform.
     - Adding to all grey levels or multiplying them changes nothing, but where
@@ -58,78 +61,21 @@ def lbp_histograms(image, blocks=(7, 7), points=8, radius=2):
     - Ahonen, Hadid and Pietikainen, the same 28(12), 2006: blocks of faces,
       7 x 7, with 8 points at radius 2.
     """
-    if points not in range(3, 25) or not 1 <= radius < math.inf:
+    check_whole("blocks", blocks, 2)
+    check_whole("points", points, least=3, most=24)
+    if not 1 <= radius < math.inf:
         raise ValueError(
-            "The circle of a binary pattern must have 3 to 24 points and a "
-            "radius of at least 1 pixel. "
-            f"Received: points={points}, radius={radius}"
+            "The circle of a binary pattern must have a radius of at least 1 "
+            f"pixel. Received: radius={radius}"
         )
     border = math.ceil(radius)
-    check_blocks(blocks)
     check_grey_image(image, [n + 2 * border for n in blocks])
     patterns = local_binary_pattern(image, points, radius, "nri_uniform")
     patterns = patterns[border:-border, border:-border].astype("int64")
-    rows, columns = map(block_numbers, patterns.shape, blocks)
-    numbers = rows[:, None] * blocks[1] + columns
+    numbers = block_map(patterns.shape, blocks)
     bins = points * (points - 1) + 3
     counts = np.bincount(
         (numbers * bins + patterns).ravel(), minlength=math.prod(blocks) * bins
     ).reshape(-1, bins)
     histograms = counts / counts.sum(axis=1, keepdims=True)
     return histograms.astype("float32").ravel()
-
-
-def block_numbers(length, blocks):
-    """The block that each row (or column) of an image is in.
-
-    Args:
-        length: Rows of the image.
-        blocks: Rows of blocks, at most `length`.
-
-    Returns:
-        `(length,)`, int64: `floor(row * blocks / length)`, so that the blocks
-        are as high as each other, or differ by one row.
-
-    Example:
-
-    >>> block_numbers(7, 3).tolist()
-    [0, 0, 0, 1, 1, 2, 2]
-    """
-    return np.arange(length) * blocks // length
-
-
-def check_blocks(blocks):
-    """Makes sure that an image can be cut into blocks.
-
-    Raises:
-        ValueError: If `blocks` is not two whole numbers from 1.
-    """
-    if len(blocks) != 2 or any(n < 1 or n != int(n) for n in blocks):
-        raise ValueError(
-            "The blocks of an image must be two whole numbers, of rows and "
-            f"columns, at least 1. Received: blocks={blocks}"
-        )
-
-
-def check_grey_image(image, smallest):
-    """Makes sure that a descriptor can be computed from an image.
-
-    Args:
-        image: `(height, width)`, uint8.
-        smallest: Height and width that the descriptor needs, pixels.
-
-    Raises:
-        ValueError: If it is no array of that kind, or smaller.
-    """
-    image = np.asarray(image)
-    if (
-        image.dtype != np.uint8
-        or image.ndim != 2
-        or image.shape[0] < smallest[0]
-        or image.shape[1] < smallest[1]
-    ):
-        raise ValueError(
-            "A descriptor of a face needs a grey image, (height, width) of "
-            f"uint8, of at least {smallest[0]} x {smallest[1]} pixels. "
-            f"Received: shape={image.shape}, dtype={image.dtype}"
-        )

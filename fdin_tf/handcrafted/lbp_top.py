@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from fdin_tf.handcrafted.checks import check_whole
 from fdin_tf.handcrafted.neighbourhood import MOST_POINTS
 from fdin_tf.handcrafted.neighbourhood import check_volume
-from fdin_tf.handcrafted.neighbourhood import check_whole
 from fdin_tf.handcrafted.neighbourhood import circle
 from fdin_tf.handcrafted.neighbourhood import count_codes
 from fdin_tf.handcrafted.neighbourhood import uniform_bins
@@ -34,8 +34,7 @@ def lbp_top(
       rounding errors do not decide.
     - Voxels whose neighbours, in any plane, leave the volume are no centres:
       the first and last `R_t` frames, `R_y` rows and `R_x` columns.
-    - The places of centres are cut into blocks: of `n` rows of places, row
-      `y` is in block `floor(y * blocks[0] / n)`, and columns alike. A block
+    - The places of centres are cut into blocks, see `block_map`. A block
       spans all frames.
     - Bins of uniform patterns have the order of `uniform_bins`, as in
       `lbp_histograms`. In flat frames all bits are set, in all planes.
@@ -70,7 +69,8 @@ def lbp_top(
 
     Reference:
     - Zhao and Pietikainen, IEEE Transactions on Pattern Analysis and Machine
-      Intelligence 29(6), 2007, section 4; angles as in the authors' program.
+      Intelligence 29(6), 2007, section 4. At which angle each plane begins
+      is our reading, not verified; it decides the order of the bins alone.
     """
     check_whole("blocks", blocks, 2)
     check_whole("points", points, 3, MOST_POINTS)
@@ -78,7 +78,7 @@ def lbp_top(
     radius_x, radius_y, radius_t = radii
     reach = radius_t, radius_y, radius_x
     frames = check_volume(frames, reach)
-    _check_blocks(blocks, frames.shape[1:], (radius_y, radius_x))
+    _check_places(blocks, frames.shape[1:], (radius_y, radius_x))
 
     right, up, later = (0, 0, radius_x), (0, -radius_y, 0), (radius_t, 0, 0)
     in_xy, in_xt, in_yt = points
@@ -104,7 +104,7 @@ def _in_uniform_bins(counts):
     return np.stack([np.bincount(bins, row, minlength=most) for row in counts])
 
 
-def _check_blocks(blocks, size, margins):
+def _check_places(blocks, size, margins):
     places = [side - 2 * margin for side, margin in zip(size, margins)]
     if np.greater(blocks, places).any():
         raise ValueError(

@@ -4,6 +4,8 @@ import itertools
 
 import numpy as np
 
+from fdin_tf.handcrafted.blocks import block_map
+
 # Grey levels closer than this are equal. Those between voxels are rounded by
 # far less and, around 8 points, differ by far more where they do.
 EQUAL = 1e-8
@@ -113,33 +115,6 @@ def check_volume(frames, reach):
     return frames
 
 
-def check_whole(name, value, length=None, most=None):
-    """Makes sure that an argument is one or several whole numbers from 1.
-
-    Args:
-        name: Name of the argument.
-        value: Its value.
-        length: Of how many numbers; None: of a single one.
-        most: Largest number allowed; None: any.
-
-    Raises:
-        ValueError: If it is not.
-    """
-    numbers = [value] if length is None else value
-    expected = "a whole number" if length is None else f"{length} whole numbers"
-    if (
-        np.shape(numbers) != (length or 1,)
-        or np.asarray(numbers).dtype.kind not in "iu"
-        or min(numbers) < 1
-        or (most is not None and max(numbers) > most)
-    ):
-        limit = "at least 1" if most is None else f"from 1 to {most}"
-        raise ValueError(
-            f"Expected `{name}` to be {expected}, {limit}. "
-            f"Received: {name}={value}"
-        )
-
-
 def count_codes(frames, neighbourhoods, reach, blocks=(1, 1)):
     """How often each binary code is seen in each block of a volume.
 
@@ -148,8 +123,7 @@ def count_codes(frames, neighbourhoods, reach, blocks=(1, 1)):
         sum_p 2 ** p s(g_p - g_c),  s(x) = 1 if x >= 0 else 0.
 
     Voxels less than `reach` away from an end of the volume are no centres.
-    The others' places in a frame are cut into blocks: of `n` rows of places,
-    row `y` is in block `floor(y * blocks[0] / n)`, and columns alike. A block
+    The others' places in a frame are cut into blocks, see `block_map`. A block
     spans all frames.
 
     Args:
@@ -163,10 +137,8 @@ def count_codes(frames, neighbourhoods, reach, blocks=(1, 1)):
         int64, blocks in row-major order. No unit.
     """
     over_time, *margins = reach
-    height, width = np.subtract(frames.shape[1:], 2 * np.array(margins))
-    rows = np.arange(height) * blocks[0] // height
-    columns = np.arange(width) * blocks[1] // width
-    block = rows[:, None] * blocks[1] + columns
+    places = np.subtract(frames.shape[1:], 2 * np.array(margins))
+    block = block_map(places, blocks)
     counts = [
         np.zeros((np.prod(blocks), 2 ** len(neighbours)), np.int64)
         for neighbours in neighbourhoods

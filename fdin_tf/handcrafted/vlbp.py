@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from fdin_tf.handcrafted.checks import check_whole
 from fdin_tf.handcrafted.neighbourhood import MOST_POINTS
 from fdin_tf.handcrafted.neighbourhood import check_volume
-from fdin_tf.handcrafted.neighbourhood import check_whole
 from fdin_tf.handcrafted.neighbourhood import circle
 from fdin_tf.handcrafted.neighbourhood import count_codes
 

@@ -211,6 +211,7 @@ def test_a_turned_image_has_the_features_of_turned_filters(rng):
     [
         ({"bands": 0}, 8),
         ({"bands": 9}, 8),
+        ({"bands": 2.0}, 8),
         ({"orientations": 0}, 180),
         ({"orientations": 2.5}, 180),
     ],

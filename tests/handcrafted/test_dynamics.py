@@ -80,7 +80,7 @@ def random_course(rng, num_frames):
 
 @pytest.mark.parametrize("num_frames", [0, 1, 2, 3, 4, 7, 20, 61])
 @pytest.mark.parametrize("has_sides", [True, False])
-def test_measures_equal_the_published_table(num_frames, has_sides):
+def test_measures_equal_their_definitions_step_by_step(num_frames, has_sides):
     rng = np.random.default_rng(num_frames)
     for rate in (12.5, 25, 50):
         amplitude, left, right = (

@@ -7,7 +7,6 @@ from skimage.feature import local_binary_pattern
 from fdin_tf.handcrafted import neighbourhood
 from fdin_tf.handcrafted.neighbourhood import EQUAL
 from fdin_tf.handcrafted.neighbourhood import check_volume
-from fdin_tf.handcrafted.neighbourhood import check_whole
 from fdin_tf.handcrafted.neighbourhood import circle
 from fdin_tf.handcrafted.neighbourhood import count_codes
 from fdin_tf.handcrafted.neighbourhood import uniform_bins
@@ -139,28 +138,3 @@ def test_a_volume_without_room_for_a_code_is_an_error(shape):
 def test_a_list_of_frames_is_a_volume():
     frames = check_volume([np.zeros((3, 3), "uint8")] * 3, reach=(1, 1, 1))
     assert frames.shape == (3, 3, 3)
-
-
-@pytest.mark.parametrize("value", [0, -1, 1.0, 2.5, True, "2", None, (1,)])
-def test_other_than_a_whole_number_is_an_error(value):
-    with pytest.raises(
-        ValueError,
-        match=r"`interval` to be a whole number, at least 1. Received: inter",
-    ):
-        check_whole("interval", value)
-
-
-@pytest.mark.parametrize(
-    "value", [8, (8, 8), (8, 8, 17), (8, 0, 8), (8, 8, 8.0)]
-)
-def test_other_than_three_whole_numbers_is_an_error(value):
-    with pytest.raises(
-        ValueError,
-        match=r"`points` to be 3 whole numbers, from 1 to 16. Received: poi",
-    ):
-        check_whole("points", value, length=3, most=16)
-
-
-def test_whole_numbers_of_numpy_are_whole_numbers():
-    check_whole("interval", np.int64(3))
-    check_whole("points", np.array([4, 8, 16]), length=3, most=16)
