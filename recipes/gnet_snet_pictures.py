@@ -22,8 +22,9 @@ def figures_of(study, data, config):
         config: `Config` of `recipes.gnet_snet`.
 
     Returns:
-        Dict of figures: `figure_3`, and `relevance` where GNet and SNet are
-        both right about some image.
+        Dict of figures: `figure_3`, and where GNet and SNet are both right
+        about some image, one of each network, such as `relevance_snet_5` (of
+        its crop).
     """
     if not (data.photographs.is_synthetic or config.show_faces):
         return {}
@@ -37,29 +38,35 @@ def figures_of(study, data, config):
     }
     rows = _all_right(study, data.parts["valid"], config)[: config.num_shown]
     if len(rows):
-        figures["relevance"] = _heatmaps(study, data, rows, config)
+        figures |= _heatmaps(study, data, rows, config)
     return figures
 
 
 def _heatmaps(study, data, rows, config):
     """Relevance through GNet and SNet, of some validation images."""
     images = data.parts["valid"].iloc[rows]
-    shown, heatmaps = None, {}
+    names = [
+        f"{of.gender}, {'smile' if of.Smiling else 'no smile'}"
+        for of in images.itertuples()
+    ]
+    figures = {}
     for title, stages, crops in (
         ("GNet", study.gnet, config.gnet_crops),
         ("SNet", study.snet, config.snet_crops),
     ):
         for stage, crop in zip(stages, numbers_in(crops)):
             pixels = data.source("valid", crop).crops(rows)
-            heatmaps[f"{title}, crop {crop}"] = answer_relevance(
+            heatmaps = answer_relevance(
                 stage.load(), pixels, true_classes(images, stage.head)
             )
-            shown = pixels if shown is None else shown
-    names = [
-        f"{of.gender}, {'smile' if of.Smiling else 'no smile'}"
-        for of in images.itertuples()
-    ]
-    return plot_heatmaps(shown, heatmaps, names, title="Relevance of pixels")
+            figures[f"relevance_{title.lower()}_{crop}"] = plot_heatmaps(
+                pixels,
+                {f"{title}, crop {crop}": heatmaps},
+                names,
+                scale="each",
+                title=f"Relevance of pixels to {stage.head}",
+            )
+    return figures
 
 
 def _all_right(study, images, config):

@@ -180,7 +180,9 @@ def sections_of(tables, figures, data, config):
             "Crops",
             _CROPS + (_CONTROLS if "controls" in tables else ""),
             crops,
-            _shown(figures, "figure_3", "Figure 3: crops of a face"),
+            {"Figure 3: crops of a face": figures["figure_3"]}
+            if "figure_3" in figures
+            else {},
         ),
         Section(
             "From photograph to answer",
@@ -189,11 +191,14 @@ def sections_of(tables, figures, data, config):
             {"The pipeline on the validation images": challenge},
         ),
     ]
-    if "relevance" in figures:
-        caption = "Relevance of pixels, through GNet and SNet"
-        shown = _shown(figures, "relevance", caption)
+    relevance = {
+        f"Relevance of pixels: {name.removeprefix('relevance_')}": figure
+        for name, figure in figures.items()
+        if name.startswith("relevance_")
+    }
+    if relevance:
         sections.append(
-            Section("What the answers rest on", _RELEVANCE, figures=shown)
+            Section("What the answers rest on", _RELEVANCE, figures=relevance)
         )
     if "left_out" in tables:
         counted = tables["left_out"].groupby(["part", "reason"], sort=False)
@@ -206,10 +211,6 @@ def sections_of(tables, figures, data, config):
             )
         )
     return sections
-
-
-def _shown(figures, name, caption):
-    return {caption: figures[name]} if name in figures else {}
 
 
 def _databases(images):
