@@ -4,8 +4,9 @@
     python -m recipes.cache --clear runs      # forget runs, keep features
 
 Rooms: `embedded` (drawn clips and photographs), `tracks` (where the face is in
-every frame), `features` (encoded frames), `crops` (faces with landmarks),
-`face_points` (faces found in photographs), `runs` (checkpoints and results).
+every frame), `features` (encoded frames, and descriptors of clips), `crops`
+(faces, with landmarks where known), `face_points` (faces found in photographs),
+`runs` (checkpoints and results).
 """
 
 import dataclasses

@@ -40,7 +40,7 @@ def compare_age(predictions_by_network, reference="fdin"):
         reference: Name of the network that the others are compared to.
 
     Returns:
-        Table with one row per network, in the order of `NETWORK_TITLES`:
+        Table with one row per network, in the order of `in_paper_order`:
         `network`, `title`, `reference`, `clips`, `subjects`, the mean
         absolute errors `posed_mae_years`, `spontaneous_mae_years` and
         `mae_years` (over all clips), its `standard_error_years` (clustered by
@@ -103,7 +103,7 @@ def compare_class(
         per: `video` or `subject`, see `make_decisions`.
 
     Returns:
-        Table with one row per network, in the order of `NETWORK_TITLES`:
+        Table with one row per network, in the order of `in_paper_order`:
         `network`, `title`, `reference`, `clips`, `samples` (decisions),
         `subjects`; in %, the accuracy in every cell (`spontaneous <=19`, ...;
         for spontaneity `female <=19`, ...), `accuracy` over all, its

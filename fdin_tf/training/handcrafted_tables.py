@@ -104,7 +104,8 @@ def _in_turn(paper, ours):
             lines.append((HERE, by_method[method]))
     further = {n: r for n, r in ours.items() if not _method(n, paper.index)}
     for method, row in _plain(further):
-        lines += [(method, 0 * row.where(row.isna())), (HERE, row)]
+        not_in_print = pd.Series(float("nan"), index=row.index)
+        lines += [(method, not_in_print), (HERE, row)]
     return lines
 
 
