@@ -11,12 +11,15 @@ FDIN, the holistic dynamic approach (LSTMs on the whole face) and an
 image-based network (frame by frame, averaged): all on the same clips,
 encoder, folds and seeds, beside the paper's numbers, with paired tests
 (Table 3: age, Table 5: gender). So are the handcrafted methods of
---handcrafted, re-implemented (`docs/handcrafted.md` says how, row by row). On
-the embedded clips these are all: of age VLBP, LBP-TOP, displacement,
-deformation, LBP, BIF and IEF, and the last three with dynamics; of gender
-smile dynamics with trees, AdaBoost and an SVM, LBP, and both. They take 68
-landmarks from a file per clip in --landmarks-dir (OpenFace, py-feat or .npz)
-or by --mesh. Of other methods the paper's numbers are listed.
+--handcrafted, re-implemented (`docs/handcrafted.md` says how, row by row): of
+age VLBP, LBP-TOP, displacement, deformation, LBP, BIF and IEF, and the last
+three with dynamics; of gender smile dynamics with trees and an SVM, LBP, and
+both. Without the option these are all on the embedded clips, and none with
+--data-dir. They take 68 landmarks from a file per clip in --landmarks-dir
+(OpenFace, py-feat or .npz) or by --mesh. On the embedded clips the landmarks of
+the rows are the renderer's, while the faces of the networks are detected; with
+--landmarks-dir both take the files. Of other methods the paper's numbers are
+listed.
 
 Writes tables as CSV to --output-dir, and a run per target to MLflow. An
 interrupted run continues with the same command; a finished one prints its
@@ -64,7 +67,8 @@ class Config(NetworkConfig):
         edges: Last year of every age group but the oldest, for gender.
         per: Whether one decision about gender is made per video, as in the
             paper's own rows, or per subject and smile type.
-        handcrafted: Names of handcrafted rows beside the networks, or `all`.
+        handcrafted: Names of handcrafted rows beside the networks, or `all`;
+            None for all on the embedded clips and none with --data-dir.
         mesh: Find landmarks for these by the face mesh where there is no file
             of them (needs the extra `mesh`).
         output_dir: Folder of the tables.
@@ -74,7 +78,7 @@ class Config(NetworkConfig):
     networks: tuple[str, ...] = ("image_cnn", "holistic", "fdin")
     edges: tuple[int, ...] = (19,)
     per: Literal["video", "subject"] = "video"
-    handcrafted: tuple[Literal[*ROWS, "all"], ...] = ()
+    handcrafted: tuple[Literal[*ROWS, "all"], ...] | None = None
     mesh: bool = False
     output_dir: Path = Path("results/compare")
 
@@ -82,7 +86,7 @@ class Config(NetworkConfig):
 PRESETS = {
     "demo": (
         "The embedded clips, minutes on two cores.",
-        Config(handcrafted=("all",), **DEMO_COMPARISON),
+        Config(**DEMO_COMPARISON),
     ),
     "paper": (
         "Kim and Ro (ECCV 2018), section 4.1: needs --data-dir.",
@@ -90,7 +94,7 @@ PRESETS = {
     ),
     "smoke": (
         "Sixteen tiny clips and four folds, for the tests.",
-        Config(name="smoke", **SMOKE_CLASSES),
+        Config(name="smoke", handcrafted=(), **SMOKE_CLASSES),
     ),
 }
 
@@ -101,6 +105,7 @@ def run(config):
         target: builders(config.networks, target, config)
         for target in config.targets
     }
+    handcrafted = rows_beside(config)
     tables, printed = {}, []
     for target in config.targets:
         comparison = run_comparison(
@@ -111,25 +116,65 @@ def run(config):
             frontend_of(config),
             edges=config.edges,
             per=config.per,
-            handcrafted=rows_beside(config),
+            handcrafted=handcrafted,
         )
         table = with_printed(comparison.table, NUMBERS[target])
         name = f"table_{NUMBERS[target]}"
         comparison.publish({name: table}, {})
         tables[name] = table
-        printed.append((table, TITLES[target], comparison.data))
+        data = comparison.data
+        if not ROWS.keys().isdisjoint(comparison.found):
+            data += whose_landmarks(config)
+        printed.append((table, TITLES[target], data))
     for about in printed:
         print_comparison(*about)
     return tables
 
 
 def rows_beside(config):
-    """The handcrafted rows of a config, with their landmarks."""
+    """The handcrafted rows of a config, with their landmarks.
+
+    Args:
+        config: `Config`.
+
+    Returns:
+        `Handcrafted`.
+
+    Raises:
+        ValueError: If a row is about none of the targets, or landmarks of the
+            mesh are asked for and there are no rows.
+    """
+    names = config.handcrafted
+    if names is None:
+        names = () if config.data_dir is not None else ("all",)
+    for name in names:
+        if name in ROWS and ROWS[name].target not in config.targets:
+            raise ValueError(
+                f"Expected handcrafted rows of {' and '.join(config.targets)}. "
+                f"Received: handcrafted={name!r}, a row of "
+                f"{ROWS[name].target}"
+            )
+    if config.mesh and not names:
+        raise ValueError(
+            "Expected --handcrafted with --mesh, whose landmarks are for "
+            "handcrafted rows alone. Received: mesh=True without rows"
+        )
     return Handcrafted(
-        config.handcrafted,
-        with_landmarks(config).landmarks_dir if config.handcrafted else None,
+        names,
+        with_landmarks(config).landmarks_dir if names else None,
         mesh_landmarks if config.mesh else None,
     )
+
+
+def whose_landmarks(config):
+    """Where rows and networks have other landmarks, in words; else nothing."""
+    if config.data_dir is None and config.landmarks_dir is None:
+        rows = "the renderer's"
+    elif config.mesh:
+        rows = "the face mesh's where there is no file"
+    else:
+        return ""
+    return f"; landmarks of the rows are {rows}, those of the networks detected"
 
 
 def with_printed(table, number):

@@ -20,7 +20,6 @@ from fdin_tf.training.decisions import age_group_labels
 from fdin_tf.training.experiment import begin
 from fdin_tf.training.experiment import clear
 from fdin_tf.training.handcrafted_comparison import Handcrafted
-from fdin_tf.training.handcrafted_rows import rows_of
 from fdin_tf.training.paper import network_title
 from fdin_tf.training.prepare import Prepared
 from fdin_tf.training.prepare import prepare
@@ -112,8 +111,8 @@ def run_comparison(
 
     Raises:
         FileNotFoundError: As `run_experiment`.
-        ValueError: As `run_experiment`, or if the reference is not among the
-            networks.
+        ValueError: As `run_experiment` and `Handcrafted`, or if the reference
+            is not among the networks. Then nothing is removed that was there.
     """
     age_group_labels(edges)  # refuses edges that do not increase
     if reference not in networks:
@@ -122,12 +121,16 @@ def run_comparison(
             f"networks. Received: reference={reference!r}, "
             f"networks={', '.join(networks)}"
         )
-    ready = prepare(config, target, networks, get_frontend)
     handcrafted = handcrafted or Handcrafted()
-    names = rows_of(handcrafted.rows, target)
-    run_dir = ready.run_dir(experiment, edges, per, *names)
-    tracker = begin(ready, experiment, run_dir)
+
+    def check_clips(clips):
+        handcrafted.check(config, target, clips)
+
+    ready = prepare(config, target, networks, get_frontend, check_clips)
     rows = handcrafted.prepare(ready)
+    names_of_rows = sorted(folder.name for folder in rows.folders.values())
+    run_dir = ready.run_dir(experiment, edges, per, *names_of_rows)
+    tracker = begin(ready, experiment, run_dir)
     clear(rows.folders.values(), config.restart)
     name = f"{config.name} {target}"
     found = {
@@ -142,7 +145,7 @@ def run_comparison(
                 found[network] = _test(
                     ready, network, run_dir, tracker, edges, per
                 )
-            for row in names:
+            for row in rows.folders:
                 found[row] = rows.test(row, tracker, run_dir / row, edges, per)
     predictions = {network: of.predictions for network, of in found.items()}
     if target in TARGET_CLASSES:

@@ -5,12 +5,8 @@ from pathlib import Path
 
 from fdin_tf.data.cache import default_cache_dir
 from fdin_tf.data.cache import settings_digest
-from fdin_tf.data.clips import TARGET_CLASSES
 from fdin_tf.data.folds import fold_table
 from fdin_tf.data.stored import FaceFiles
-from fdin_tf.explain.plots import plot_confusion
-from fdin_tf.explain.plots import plot_predicted_against_true
-from fdin_tf.explain.plots import save_figure
 from fdin_tf.progress import console
 from fdin_tf.training.handcrafted_faces import CONDITIONS
 from fdin_tf.training.handcrafted_faces import grey_faces
@@ -20,7 +16,7 @@ from fdin_tf.training.handcrafted_folds import cross_validate_row
 from fdin_tf.training.handcrafted_folds import read_row
 from fdin_tf.training.handcrafted_rows import ROWS
 from fdin_tf.training.handcrafted_rows import rows_of
-from fdin_tf.training.report import error_tables
+from fdin_tf.training.report import report_errors
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +36,30 @@ class Handcrafted:
     landmarks_dir: Path | None = None
     find_landmarks: object = None
 
+    def check(self, config, target, clips):
+        """Finds mistakes that can be known before hours of work.
+
+        Args:
+            config: `Experiment` of the networks.
+            target: What is estimated.
+            clips: Clip table.
+
+        Raises:
+            FileNotFoundError: If `landmarks_dir` does not exist.
+            ValueError: If there is no such row, or rows would have the
+                landmarks of no clip.
+        """
+        if not rows_of(self.rows, target) or self.find_landmarks is not None:
+            return
+        files = self._files(config)
+        if not any(map(files.landmarks_of, clips.clip_id)):
+            raise ValueError(
+                "Handcrafted rows need 68 landmarks in every frame, by the "
+                "face mesh or from files <clip_id>.csv or .npz. Received: no "
+                f"such file for any of {len(clips)} clips in landmarks_dir="
+                f"{self.landmarks_dir}"
+            )
+
     def prepare(self, ready):
         """Describes the clips of networks.
 
@@ -56,10 +76,8 @@ class Handcrafted:
         if not names:
             return PreparedRows(ready, {}, {})
         config, clips = ready.config, ready.encoded.clips
-        cache_dir = Path(config.cache_dir or default_cache_dir())
-        files = FaceFiles(
-            cache_dir, config.face, self.landmarks_dir, self.find_landmarks
-        )
+        files = self._files(config)
+        cache_dir = files.cache_dir
         plain_files = FaceFiles(cache_dir, config.face, config.landmarks_dir)
         descriptors = {
             name
@@ -85,6 +103,14 @@ class Handcrafted:
             folders[name] = cache_dir / "runs" / folder
         _say(described)
         return PreparedRows(ready, trainers, folders)
+
+    def _files(self, config):
+        return FaceFiles(
+            Path(config.cache_dir or default_cache_dir()),
+            config.face,
+            self.landmarks_dir,
+            self.find_landmarks,
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,30 +160,12 @@ class PreparedRows:
         return found
 
     def _report(self, found, name, tracker, folder, edges, per):
-        target = self.ready.target
-        errors = error_tables(found.predictions, target, edges, per)
-        tables = {
-            **errors,
-            "predictions": found.predictions,
-            "choices": found.choices,
-            "conditions": self.trainers[name].described.counts,
-        }
-        if target in TARGET_CLASSES:
-            tables["confusion"] = errors["confusion"].reset_index()
-            picture = plot_confusion(errors["confusion"], target)
-            figures = {"confusion": picture}
-        else:
-            picture = plot_predicted_against_true(found.predictions)
-            figures = {"predicted_against_true": picture}
-        folder.mkdir(parents=True, exist_ok=True)
-        for title, table in tables.items():
-            table.to_csv(folder / f"{title}.csv", index=False)
-            tracker.log_table(table, title)
-        for title, figure in figures.items():
-            for path in save_figure(figure, folder / "figures" / title):
-                tracker.log_file(path, "figures")
-        overall = errors["errors"].iloc[0].drop(["grouped_by", "group"])
-        tracker.log_metrics({f"test_{n}": v for n, v in overall.items()})
+        _, report = report_errors(
+            found.predictions, self.ready.target, edges, per
+        )
+        report.tables["choices"] = found.choices
+        report.tables["conditions"] = self.trainers[name].described.counts
+        report.write(folder, tracker)
 
 
 def _say(described):

@@ -34,9 +34,9 @@ _PLACES = (
 )  # fmt: skip
 _PACKAGES = (
     "tensorflow", "keras", "numpy", "scipy", "pandas", "scikit-learn",
-    "mlflow", "mtcnn", "opencv-python-headless",
+    "scikit-image", "mlflow", "mtcnn", "opencv-python-headless",
 )  # fmt: skip
-# Of these, the ones that faces, folds and training rest on.
+# Of these, the ones that faces, folds and training of networks rest on.
 _DECIDING = (
     "fdin-tf", "tensorflow", "keras", "numpy", "scipy", "scikit-learn",
     "mtcnn", "opencv-python-headless",
@@ -97,7 +97,7 @@ class Prepared:
         return sorted(folder.name for folder in self.network_dirs.values())
 
 
-def prepare(config, target, networks, get_frontend):
+def prepare(config, target, networks, get_frontend, check_clips=None):
     """Loads and encodes the clips; finds mistakes before hours of work.
 
     A network's folder is named by a digest of all that decides what its
@@ -111,6 +111,9 @@ def prepare(config, target, networks, get_frontend):
         networks: Dict from a network's name to a function from the shape of
             one encoded frame to the untrained model.
         get_frontend: See `run_experiment`.
+        check_clips: Function of the clip table that raises where something
+            else than the networks cannot do with it; None for none. It is
+            called before anything is encoded.
 
     Returns:
         `Prepared`.
@@ -125,6 +128,8 @@ def prepare(config, target, networks, get_frontend):
     everyone = load_clips(config.data_dir, config.embedded, cache_dir)
     clips = select_clips(everyone, config.database, config.spontaneity)
     require_target(clips, target, source=str(config.data_dir or "embedded"))
+    if check_clips is not None:
+        check_clips(clips)
     precision = choose_precision(config.fit.precision, cache_dir)
     config = dataclasses.replace(
         config, fit=dataclasses.replace(config.fit, precision=precision)

@@ -53,6 +53,63 @@ def error_tables(predictions, target, edges=AGE_EDGES, per="video"):
     }
 
 
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What is told of a cross-validation, by name.
+
+    Attributes:
+        tables: Dict of tables.
+        figures: Dict of matplotlib `Figure`s.
+        metrics: Dict of numbers.
+    """
+
+    tables: dict
+    figures: dict
+    metrics: dict
+
+    def write(self, folder, tracker):
+        """Writes it to disk and to MLflow.
+
+        Args:
+            folder: Folder for the tables, as CSV, and for `figures/`.
+            tracker: `Tracker`, inside a run.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, table in self.tables.items():
+            table.to_csv(folder / f"{name}.csv", index=False)
+            tracker.log_table(table, name)
+        for name, figure in self.figures.items():
+            for path in save_figure(figure, folder / "figures" / name):
+                tracker.log_file(path, "figures")
+        tracker.log_metrics(self.metrics)
+
+
+def report_errors(predictions, target, edges=AGE_EDGES, per="video"):
+    """How good the estimates are, with a picture.
+
+    Args:
+        predictions: Table of a `CrossValidation`.
+        target: See `error_tables`.
+        edges: See `error_tables`.
+        per: See `error_tables`.
+
+    Returns:
+        The tables of `error_tables`, and a `Report` of these, the predictions
+        and the errors of all clips.
+    """
+    errors = error_tables(predictions, target, edges, per)
+    tables = {**errors, "predictions": predictions}
+    if target in TARGET_CLASSES:
+        tables["confusion"] = errors["confusion"].reset_index()
+        figures = {"confusion": plot_confusion(errors["confusion"], target)}
+    else:
+        picture = plot_predicted_against_true(predictions)
+        figures = {"predicted_against_true": picture}
+    overall = errors["errors"].iloc[0].drop(["grouped_by", "group"])
+    metrics = {f"test_{name}": value for name, value in overall.items()}
+    return errors, Report(tables, figures, metrics)
+
+
 def write_report(
     found,
     prepared,
@@ -79,46 +136,30 @@ def write_report(
         The tables of `error_tables`.
     """
     target, encoded = prepared.target, prepared.encoded
-    errors = error_tables(found.predictions, target, edges, per)
-    tables = {
-        **errors,
-        "predictions": found.predictions,
+    errors, report = report_errors(found.predictions, target, edges, per)
+    tables, figures = report.tables, report.figures
+    tables |= {
         "history": found.history,
         "folds": fold_table(prepared.folds),
         "clips": encoded.clips,
         "left_out": encoded.left_out,
         **(further or {}),
     }
-    figures = {"learning_curves": plot_learning_curves(found.history)}
-    if target in TARGET_CLASSES:
-        tables["confusion"] = errors["confusion"].reset_index()
-        figures["confusion"] = plot_confusion(errors["confusion"], target)
-    else:
-        figures["predicted_against_true"] = plot_predicted_against_true(
-            found.predictions
-        )
+    figures["learning_curves"] = plot_learning_curves(found.history)
+    if target not in TARGET_CLASSES:
         curves = _age_curves(
             found.predictions, network_title(network), whose(encoded)
         )
         tables |= curves[0]
         figures |= curves[1]
-    overall = errors["errors"].iloc[0].drop(["grouped_by", "group"])
-    metrics = {f"test_{name}": value for name, value in overall.items()}
     if found.regional_importance is not None:
         tables["regional_importance"] = found.regional_importance.reset_index()
     if found.importance is not None:
         explanation = explain_folds(found, target, whose(encoded))
         tables |= explanation.tables
         figures |= explanation.figures
-        metrics |= explanation.metrics
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, table in tables.items():
-        table.to_csv(folder / f"{name}.csv", index=False)
-        tracker.log_table(table, name)
-    for name, figure in figures.items():
-        for path in save_figure(figure, folder / "figures" / name):
-            tracker.log_file(path, "figures")
-    tracker.log_metrics(metrics)
+        report.metrics.update(explanation.metrics)
+    report.write(folder, tracker)
     return errors
 
 

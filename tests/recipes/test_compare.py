@@ -5,6 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fdin_tf.faces import mesh_landmarks
+from recipes.cli import config_from_presets
+from recipes.compare import PRESETS
+from recipes.compare import rows_beside
+from recipes.compare import whose_landmarks
 from recipes.compare import with_printed
 
 SMALL = ("smoke", "--fit.epochs", "1", "--targets", "gender")
@@ -35,6 +40,7 @@ def test_networks_are_shared_with_other_recipes_and_tracked_in_full(
     out = capsys.readouterr().out
     assert "(90.08)" in out
     assert "(76.92)" in out
+    assert "landmarks of the rows" not in " ".join(out.split())
     assert "16 clips of 8 subjects" in " ".join(out.split())
 
     before = networks(cache_dir)
@@ -96,6 +102,48 @@ def test_methods_that_we_have_are_not_listed_twice():
     assert table.mae_years[3:].isna().all()
 
 
+@pytest.fixture
+def config(cache_dir):
+    """Gives a function that makes a config of words behind the recipe."""
+
+    def config(*words):
+        words = [*map(str, words), "--cache-dir", str(cache_dir)]
+        return config_from_presets(PRESETS, "demo", words)
+
+    return config
+
+
+def test_without_the_option_rows_are_those_of_the_embedded_clips(
+    config, tiny_set, uva_nemo
+):
+    embedded = rows_beside(config("--embedded", "tiny"))
+    assert embedded.rows == ("all",)
+    assert embedded.landmarks_dir == tiny_set / "truth"
+    for preset in ((), ("paper",)):
+        own = rows_beside(config(*preset, "--data-dir", uva_nemo))
+        assert (own.rows, own.landmarks_dir) == ((), None)
+    assert rows_beside(config("smoke")).rows == ()
+
+
+def test_named_rows_are_taken_of_any_clips(config, uva_nemo, tmp_path):
+    words = ("--handcrafted", "vlbp", "lbp_svm", "--landmarks-dir", tmp_path)
+    for more in (("smoke",), ("--data-dir", uva_nemo, "--mesh")):
+        found = rows_beside(config(*more, *words))
+        assert found.rows == ("vlbp", "lbp_svm")
+        assert found.landmarks_dir == tmp_path
+        mesh = mesh_landmarks if "--mesh" in more else None
+        assert found.find_landmarks is mesh
+
+
+def test_other_landmarks_of_rows_than_of_networks_are_told(config, uva_nemo):
+    assert "the renderer's" in whose_landmarks(config())
+    files = ("--landmarks-dir", "csv")
+    assert whose_landmarks(config(*files)) == ""
+    own = ("--data-dir", uva_nemo, *files)
+    assert whose_landmarks(config(*own)) == ""
+    assert "the face mesh's" in whose_landmarks(config(*own, "--mesh"))
+
+
 def test_handcrafted_rows_stand_beside_networks(
     compare, in_folder, cache_dir, capsys
 ):
@@ -115,6 +163,8 @@ def test_handcrafted_rows_stand_beside_networks(
     assert gender["paper_spontaneous >19"]["COTS + dynamics (tree)"] == 93.00
     out, progress = capsys.readouterr()
     assert "implemented" in out
+    told = "landmarks of the rows are the renderer's, those of the networks"
+    assert " ".join(out.split()).count(told) == 2
     assert "Descriptors" in progress
     folders = (cache_dir / "runs").glob("compare-gender-*/lbp_svm")
     (folder,) = folders
@@ -126,6 +176,7 @@ def test_handcrafted_rows_stand_beside_networks(
     # Networks are the same with rows beside them as without.
     alone = compare(*SMALL, "--networks", "fdin")["table_5"]
     assert alone.accuracy[0] == gender.accuracy["fdin"]
+    words = [word for word in words if word != "displacement"]
     again = compare(*SMALL, *words)["table_5"].set_index("network")
     assert again.accuracy["lbp_svm"] == gender.accuracy["lbp_svm"]
 
@@ -170,4 +221,8 @@ def test_mistakes_are_one_line_and_code_2(compare, fails, uva_nemo):
     assert "edges=(20, 10)" in fails(compare, *SMALL, "--edges", 20, 10)
     uva = ("--data-dir", uva_nemo, "--handcrafted", "lbp_svm")
     line = fails(compare, *SMALL, "--networks", "fdin", *uva)
-    assert "needs 68 landmarks in every frame, by the face mesh or" in line
+    assert "need 68 landmarks in every frame, by the face mesh or" in line
+    line = fails(compare, *SMALL, "--handcrafted", "lbp_svm", "vlbp")
+    assert "rows of gender. Received: handcrafted='vlbp', a row of age" in line
+    line = fails(compare, *SMALL, "--mesh")
+    assert "Expected --handcrafted with --mesh" in line
