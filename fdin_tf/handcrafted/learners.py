@@ -18,6 +18,7 @@ from sklearn.base import is_classifier
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import BaggingClassifier
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -48,15 +49,15 @@ REACHES = (10.0, 20.0)
 LEAF_SIZES = (3, 6, 12)
 NUM_TREES = 100
 
-#: What the learners are, by name: of age, then of a class.
-LEARNERS = {
-    "svr": "support vector regression, linear or Gaussian",
-    "age_group_tree": "tree of four SVMs over age groups, their mean age",
-    "adaptive_groups": "regression, then one within +-10 or 20 years of it",
-    "svc": "support vector machine, linear or Gaussian",
-    "tree": "decision tree",
-    "bagged_trees": "100 bagged decision trees",
-}
+#: Names of learners: of age, then of a class.
+LEARNERS = (
+    "svr",
+    "age_group_tree",
+    "adaptive_groups",
+    "svc",
+    "tree",
+    "bagged_trees",
+)
 
 
 class UnitLength(TransformerMixin, BaseEstimator):
@@ -89,10 +90,16 @@ class Learner:
         preparations: Pairs of settings, a dict, and an unfitted transformer
             of features.
         models: Pairs of settings and an unfitted regressor or classifier.
+        common: Unfitted transformer of features before all preparations,
+            fitted once; or `"passthrough"`.
+        num_dynamics: How many of the features, the last ones, are of dynamics
+            and may be NaN, which means unknown; None: all.
     """
 
     preparations: tuple
     models: tuple
+    common: object = "passthrough"
+    num_dynamics: int | None = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,20 +140,21 @@ class Chosen:
         return _estimate(self.model, features, self.limits)
 
 
-def make_learner(name, num_appearance=None, seed=0):
+def make_learner(name, num_dynamics=0, seed=0):
     """A learner and what may be chosen of it.
 
     Features of appearance are brought to mean 0 and variance 1, rotated onto
     their principal components (all: at most as many as training clips; that
-    spares time, not features) and scaled by `UnitLength`. Of features of
-    dynamics, brought to mean 0 and variance 1, 20 or 60 are selected by
-    `MinimumRedundancy` and scaled alike; beside appearance they are then
-    weighted by 0.3 or 1. Trees take the same.
+    spares time, not features) and scaled by `UnitLength`. Features of dynamics
+    that are NaN, those of clips whose motion is not known, become the mean of
+    the training clips; of all, brought to mean 0 and variance 1, 20 or 60 are
+    selected by `MinimumRedundancy` and scaled alike; beside appearance they
+    are then weighted by 0.3 or 1. Trees take the same.
 
     Args:
         name: One of `LEARNERS`.
-        num_appearance: How many of the features, the first ones, are of
-            appearance; the others are of dynamics. None: all.
+        num_dynamics: How many of the features, the last ones, are of
+            dynamics; the others are of appearance. None: all.
         seed: Seed of what is random: trees.
 
     Returns:
@@ -165,7 +173,12 @@ def make_learner(name, num_appearance=None, seed=0):
         raise ValueError(
             f"Expected a learner of {', '.join(LEARNERS)}. Received: {name=}"
         )
-    return Learner(_preparations(num_appearance), tuple(_models(name, seed)))
+    return Learner(
+        _preparations(num_dynamics),
+        tuple(_models(name, seed)),
+        _common(num_dynamics),
+        num_dynamics,
+    )
 
 
 def choose(learner, train, valid):
@@ -182,22 +195,20 @@ def choose(learner, train, valid):
         `Chosen`; it was fitted to the training clips alone.
 
     Raises:
-        ValueError: If a feature is not finite.
+        ValueError: If a feature is not finite, but for NaN of dynamics.
     """
     for features, _ in (train, valid):
-        if not np.isfinite(features).all():
-            clip, column = np.argwhere(~np.isfinite(features))[0]
-            raise ValueError(
-                "Expected features that are finite numbers. Received: "
-                f"{features[clip, column]} as feature {column} of clip {clip}"
-            )
+        _check_finite(features, learner.num_dynamics)
     best, trials = None, []
     limits = float(np.min(train[1])), float(np.max(train[1]))
+    common = clone(make_pipeline(learner.common))
+    with np.errstate(invalid="ignore"):  # no feature that varies
+        common_ours = common.fit_transform(*train)
+    common_theirs = common.transform(valid[0])
     for prepared_by, unfitted in learner.preparations:
-        transformer = clone(unfitted)
-        with np.errstate(invalid="ignore"):  # no feature that varies
-            ours = transformer.fit_transform(*train), train[1]
-        theirs = transformer.transform(valid[0])
+        transformer = clone(make_pipeline(unfitted))
+        ours = transformer.fit_transform(common_ours, train[1]), train[1]
+        theirs = transformer.transform(common_theirs)
         for fitted_by, unfitted in learner.models:
             model = clone(unfitted).fit(*ours)
             estimates = _estimate(model, theirs, limits)
@@ -208,8 +219,21 @@ def choose(learner, train, valid):
             settings = {**prepared_by, **fitted_by}
             trials.append({**settings, "valid_error": float(error)})
             if best is None or error < best[0]:
-                best = error, transformer, model, limits, settings
+                preparation = make_pipeline(common, transformer)
+                best = error, preparation, model, limits, settings
     return Chosen(*best[1:], pd.DataFrame(trials))
+
+
+def _check_finite(features, num_dynamics):
+    is_wrong = ~np.isfinite(features)
+    first = 0 if num_dynamics is None else features.shape[1] - num_dynamics
+    is_wrong[:, first:] &= ~np.isnan(features[:, first:])
+    for clip, column in np.argwhere(is_wrong):
+        raise ValueError(
+            "Expected features that are finite numbers (those of dynamics may "
+            f"be NaN). Received: {features[clip, column]} as feature {column} "
+            f"of clip {clip}"
+        )
 
 
 def _estimate(model, features, limits):
@@ -220,34 +244,50 @@ def _estimate(model, features, limits):
     return expit(model.decision_function(features))
 
 
-def _preparations(num_appearance):
-    """Pairs of settings and transformers."""
+def _common(num_dynamics):
+    """What is done to features whatever is chosen."""
     appearance = make_pipeline(
         StandardScaler(), PCA(1 - _LOST_VARIANCE), UnitLength()
     )
-    if num_appearance is None:
-        return (({}, appearance),)
-    if num_appearance == 0:
+    # A column that is NaN in all training clips becomes 0.
+    dynamics = make_pipeline(
+        SimpleImputer(keep_empty_features=True), StandardScaler()
+    )
+    if num_dynamics is None:
+        return dynamics
+    return _beside(appearance, dynamics, num_dynamics)
+
+
+def _preparations(num_dynamics):
+    """Pairs of settings and transformers."""
+    if num_dynamics == 0:
+        return (({}, "passthrough"),)
+    if num_dynamics is None:
         return tuple(({"num_selected": n}, _selected(n)) for n in NUM_SELECTED)
     return tuple(
         (
             {"num_selected": count, "dynamics_weight": weight},
-            ColumnTransformer(
-                [
-                    ("appearance", appearance, slice(num_appearance)),
-                    ("dynamics", _selected(count), slice(num_appearance, None)),
-                ],
-                transformer_weights={"dynamics": weight},
-            ),
+            _beside("passthrough", _selected(count), num_dynamics, weight),
         )
         for count, weight in itertools.product(NUM_SELECTED, DYNAMICS_WEIGHTS)
     )
 
 
-def _selected(count):
-    return make_pipeline(
-        StandardScaler(), MinimumRedundancy(count), UnitLength()
+def _beside(appearance, dynamics, num_dynamics, weight=1.0):
+    """One transformer of the last features, and one of those before."""
+    if num_dynamics == 0:
+        return appearance
+    return ColumnTransformer(
+        [
+            ("appearance", appearance, slice(-num_dynamics)),
+            ("dynamics", dynamics, slice(-num_dynamics, None)),
+        ],
+        transformer_weights={"dynamics": weight},
     )
+
+
+def _selected(count):
+    return make_pipeline(MinimumRedundancy(count), UnitLength())
 
 
 def _models(name, seed):

@@ -6,7 +6,9 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import as_completed
+from importlib.metadata import version
 
+import cv2
 import numpy as np
 import pandas as pd
 
@@ -21,12 +23,18 @@ from fdin_tf.handcrafted.lbp import lbp_histograms
 from fdin_tf.handcrafted.lbp_top import lbp_top
 from fdin_tf.handcrafted.vlbp import volume_lbp
 from fdin_tf.progress import progress_bar
+from fdin_tf.training.handcrafted_faces import VIEW_FORMAT
 from fdin_tf.training.handcrafted_faces import GreyFaces
 
 # Settings of the encoder that is fitted in each fold.
 IEF = {"blocks": (7, 7), "codes": 32, "patch": 5, "beta": 10.0}
 # What stands in a clip's file for what it lacks.
 _CONDITIONS = "conditions"
+# How many frames before and after it the patterns of a frame reach.
+_REACHES = {
+    "vlbp": lambda settings: settings["interval"],
+    "lbp_top": lambda settings: settings["radii"][2],
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,12 +69,12 @@ def _of_onset(describe):
     return compute
 
 
-def _of_volume(describe):
-    """Describes all frames; fewer than three are repeated up to three."""
+def _of_volume(describe, name):
+    """Describes all frames; of too few the last is repeated."""
 
     def compute(view, **settings):
         frames = view.frames
-        missing = max(0, 3 - len(frames))
+        missing = max(0, 2 * _REACHES[name](settings) + 1 - len(frames))
         frames = np.concatenate([frames, np.repeat(frames[-1:], missing, 0)])
         return describe(frames, **settings)[None]
 
@@ -74,11 +82,11 @@ def _of_volume(describe):
 
 
 def _dynamics(kind):
-    """Measures motion; 0 where there are no landmarks."""
+    """Measures motion; NaN where it is not known."""
 
     def compute(view):
         if np.isnan(view.landmarks).any():
-            return np.zeros((1, len(feature_names(kind))), "float32")
+            return np.full((1, len(feature_names(kind))), np.nan, "float32")
         return dynamics_features(view, kind, smooth=False)[None]
 
     return compute
@@ -96,10 +104,11 @@ DESCRIPTORS = {
         {"bands": 8, "orientations": 12},
     ),
     "vlbp": Descriptor(
-        _of_volume(volume_lbp), {"interval": 1, "points": 4, "radius": 1}
+        _of_volume(volume_lbp, "vlbp"),
+        {"interval": 1, "points": 4, "radius": 1},
     ),
     "lbp_top": Descriptor(
-        _of_volume(lbp_top),
+        _of_volume(lbp_top, "lbp_top"),
         {"blocks": (3, 3), "points": (8, 8, 8), "radii": (1, 1, 1)},
     ),
     "displacement": Descriptor(_dynamics("displacement")),
@@ -115,6 +124,12 @@ def descriptor_settings(name):
     return _told(name)
 
 
+def least_frames():
+    """Frames that a clip needs for all descriptors without repetition."""
+    reaches = [_REACHES[n](DESCRIPTORS[n].settings) for n in _REACHES]
+    return 2 * max(reaches) + 1
+
+
 def _told(name):
     return {name: DESCRIPTORS[name].as_json()}
 
@@ -125,26 +140,38 @@ class DescribedClips:
 
     Attributes:
         faces: `GreyFaces`.
-        conditions: What every clip lacks, by clip id: names of `CONDITIONS`
-            separated by commas, or nothing.
+        lacks: What every clip lacks, by clip id: a dict from names of
+            `CONDITIONS` to the reason.
         cache: The cache that holds the descriptions.
     """
 
     faces: GreyFaces
-    conditions: dict[str, str]
+    lacks: dict[str, dict[str, str]]
     cache: ArrayCache
+
+    @property
+    def conditions(self):
+        """What every clip lacks, by clip id: names, between commas."""
+        return {clip_id: ", ".join(n) for clip_id, n in self.lacks.items()}
+
+    @property
+    def lacking(self):
+        """Table of `clip_id`, `condition` and `reason`, clips in order."""
+        return pd.DataFrame(
+            [
+                (clip_id, condition, reason)
+                for clip_id, lacks in self.lacks.items()
+                for condition, reason in lacks.items()
+            ],
+            columns=["clip_id", "condition", "reason"],
+        )
 
     @property
     def counts(self):
         """Table of `condition` and `clips`, of those that occur."""
-        lacking = collections.Counter(
-            name
-            for lacks in self.conditions.values()
-            for name in lacks.split(", ")
-            if name
-        )
+        counts = collections.Counter(self.lacking.condition)
         return pd.DataFrame(
-            sorted(lacking.items()), columns=["condition", "clips"]
+            sorted(counts.items()), columns=["condition", "clips"]
         )
 
     def values(self, name, place, clip_ids):
@@ -177,10 +204,11 @@ class DescribedClips:
         key = settings_digest(
             "ief",
             descriptor_settings("ief"),
+            _versions("scikit-learn", "numpy"),
             place,
             seed,
-            [self.faces.key(clip_id) for clip_id in fold.train],
-            [self.faces.key(clip_id) for clip_id in clip_ids],
+            [_key("faces", self.faces, clip_id) for clip_id in fold.train],
+            [_key("faces", self.faces, clip_id) for clip_id in clip_ids],
         )
         arrays = self.cache.get(key)
         if arrays is None:
@@ -206,18 +234,18 @@ class DescribedClips:
         return arrays["values"]
 
 
-def describe_clips(faces, clip_ids, names, cache, workers=None):
+def describe_clips(faces, clip_ids, names, cache):
     """Describes clips, each once, several at a time.
 
-    What a clip lacks does not leave it out, see `GreyFaces.view`; volumes of
-    fewer than three frames repeat their last.
+    What a clip lacks does not leave it out, see `GreyFaces.view`. Too few
+    frames for the patterns of a volume repeat their last one; dynamics that
+    are not known are NaN, those of a phase without frames 0.
 
     Args:
         faces: `GreyFaces`.
         clip_ids: Ids of the clips.
         names: Names of `DESCRIPTORS`, or `ief`, which takes `faces`.
         cache: `ArrayCache`, such as that of encoded frames.
-        workers: Number of clips at work at a time; None for one per core.
 
     Returns:
         `DescribedClips`.
@@ -233,33 +261,43 @@ def describe_clips(faces, clip_ids, names, cache, workers=None):
         missing = {n: k for n, k in wanted.items() if not cache.has(k)}
         about = cache.get(_key(_CONDITIONS, faces, clip_id))
         if missing or about is None:
-            view, lacks = faces.view(clip_id)
+            view, lacks = faces.view(clip_id, least_frames())
             for name, key in missing.items():
                 descriptor = DESCRIPTORS[name]
                 values = descriptor.compute(view, **descriptor.settings)
                 cache.put(key, {"values": values})
-            about = {"values": np.array(", ".join(lacks))}
+            about = {"values": np.array(list(lacks.items()), "U")}
             cache.put(_key(_CONDITIONS, faces, clip_id), about)
-        return str(about["values"])
+        return dict(about["values"].reshape(-1, 2).tolist())
 
-    conditions = {}
-    pool = ThreadPoolExecutor(workers or os.cpu_count())
+    found = {}
+    pool = ThreadPoolExecutor(os.cpu_count())
     with progress_bar() as bar, pool:
         task = bar.add_task("Descriptors", total=len(clip_ids), note="")
         futures = {pool.submit(work, clip_id): clip_id for clip_id in clip_ids}
         try:
             for future in as_completed(futures):
-                conditions[futures[future]] = future.result()
+                found[futures[future]] = future.result()
                 bar.advance(task)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return DescribedClips(faces, conditions, cache)
+    lacks = {clip_id: found[clip_id] for clip_id in clip_ids}
+    return DescribedClips(faces, lacks, cache)
 
 
 def _key(name, faces, clip_id):
-    """Of a clip's faces, a descriptor, its settings and its version."""
-    about = [_CONDITIONS, 1] if name == _CONDITIONS else _told(name)
+    """Of a clip's faces, a descriptor, its settings and all versions."""
+    is_told = name != _CONDITIONS
+    about = _told(name) if is_told else [_CONDITIONS, least_frames()]
     return settings_digest(
-        "handcrafted", about, faces.is_smooth, faces.key(clip_id)
+        "handcrafted",
+        VIEW_FORMAT,
+        [cv2.__version__, *_versions("scikit-image")],
+        about,
+        faces.key(clip_id),
     )
+
+
+def _versions(*packages):
+    return [version(package) for package in packages]

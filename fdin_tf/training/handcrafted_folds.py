@@ -5,25 +5,27 @@ import json
 from importlib.metadata import version
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 
 from fdin_tf.data.cache import atomic_path
 from fdin_tf.data.cache import settings_digest
 from fdin_tf.data.pipeline import target_values
+from fdin_tf.handcrafted.dynamics import KINDS
 from fdin_tf.handcrafted.learners import choose
 from fdin_tf.handcrafted.learners import make_learner
 from fdin_tf.progress import progress_bar
 from fdin_tf.training.cross_validate import fold_dir
+from fdin_tf.training.handcrafted_faces import VIEW_FORMAT
 from fdin_tf.training.handcrafted_features import DescribedClips
 from fdin_tf.training.handcrafted_features import descriptor_settings
-from fdin_tf.training.handcrafted_rows import DYNAMICS
 from fdin_tf.training.handcrafted_rows import ROW_TITLES
 from fdin_tf.training.handcrafted_rows import ROWS
 from fdin_tf.version import __version__
 
 # Raised when finished folds would no longer mean the same.
-_ROW_FORMAT = 1
+_ROW_FORMAT = 2
 _LABELS = ["clip_id", "subject", "age", "gender", "spontaneity"]
 # Weights of the first of two parts.
 _WEIGHTS = (0.5, 0.75, 0.25)
@@ -74,7 +76,7 @@ class RowTrainer:
             (
                 part.inputs,
                 [descriptor_settings(name) for name in part.descriptors],
-                str(make_learner(part.learner, num_appearance=1)),
+                str(make_learner(part.learner, num_dynamics=1)),
             )
             for part in row.parts
         ]
@@ -82,13 +84,13 @@ class RowTrainer:
         keys = [self.described.faces.key(c) for c in labels.clip_id]
         packages = ("scikit-learn", "scikit-image", "numpy", "scipy")
         return settings_digest(
-            _ROW_FORMAT,
+            [_ROW_FORMAT, VIEW_FORMAT],
             row.target,
             parts,
             row.is_weighted,
             keys,
             labels.to_json(orient="split"),
-            [__version__, *map(version, packages)],
+            [__version__, cv2.__version__, *map(version, packages)],
         )
 
     def test(self, fold, seed):
@@ -105,13 +107,10 @@ class RowTrainer:
         answers, choices = [], []
         for number, part in enumerate(row.parts):
             train, valid, test, counts = self._features(part, fold, seed)
-            is_dynamics = np.isin(part.descriptors, DYNAMICS)
+            is_dynamics = [name in KINDS for name in part.descriptors]
+            num_dynamics = sum(np.compress(is_dynamics, counts).tolist())
             learner = make_learner(
-                part.learner,
-                sum(counts[: np.argmax(is_dynamics)])
-                if is_dynamics.any()
-                else None,
-                seed,
+                part.learner, None if all(is_dynamics) else num_dynamics, seed
             )
             chosen = choose(
                 learner, (train, self._values(fold.train)), (valid, truth)

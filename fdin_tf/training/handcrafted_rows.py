@@ -11,8 +11,6 @@ import dataclasses
 #: Places of `Part.inputs`: of descriptors of single faces, the first and the
 #: last frame of the onset; of clips, the only one.
 NEUTRAL, EXPRESSIVE, CLIP = 0, 1, 0
-#: Descriptors of motion, of which few features are selected.
-DYNAMICS = ("displacement", "deformation", "gender")
 
 
 @dataclasses.dataclass(frozen=True)

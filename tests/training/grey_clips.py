@@ -11,6 +11,7 @@ from fdin_tf.data.synthetic.template import average_face
 from fdin_tf.training.handcrafted_faces import GreyFaces
 
 SIZE, FRAMES, RATE = 48, 40, 25.0
+NO_FILE = "there is no landmark file"
 _SMILES = {
     "whole": np.interp(range(FRAMES), [10, 16, 24, 30], [0, 1, 1, 0]),
     "rise": np.interp(range(FRAMES), [10, 20], [0, 1]),
@@ -24,7 +25,7 @@ def clip_arrays(kind="whole", age=30.0, seed=0):
     Args:
         kind: `whole` smile; `rise` or `rest` alone; `one frame`; `still`, all
             frames the same; `no width`, a mouth in one point; `plain`,
-            without landmarks.
+            without landmarks; `two frames`; `gap`, a `whole` smile.
         age: Years; the older, the coarser is the texture, and the wider the
             smile.
         seed: Seed of the noise.
@@ -50,18 +51,20 @@ def clip_arrays(kind="whole", age=30.0, seed=0):
         landmarks[:, 54] = landmarks[:, 48]
     if kind == "one frame":
         frames, landmarks = frames[:1], landmarks[:1]
+    if kind == "two frames":
+        frames, landmarks = frames[:2], landmarks[:2]
     if kind == "plain":
         return {"frames": frames}
     return {"frames": frames, "landmarks": landmarks.astype("float32")}
 
 
-def grey_clips(folder, kinds, is_smooth=True):
+def grey_clips(folder, kinds):
     """`GreyFaces` of clips `c0`, `c1`, ...; two of each subject.
 
     Args:
         folder: Folder of their files.
-        kinds: A kind of `clip_arrays` per clip.
-        is_smooth: As of `GreyFaces`.
+        kinds: A kind of `clip_arrays` per clip; three frames are missing
+            between those of a clip with a `gap`.
 
     Returns:
         `GreyFaces`, and the clip table.
@@ -83,17 +86,18 @@ def grey_clips(folder, kinds, is_smooth=True):
     for seed, (c, kind) in enumerate(zip(ids, kinds)):
         cache.put(keys[c], clip_arrays(kind, clips.age[seed], seed))
     is_plain = np.array([kind == "plain" for kind in kinds])
-    empty = pd.DataFrame(columns=["clip_id", "path", "reason"])
+    left_out = clips.loc[is_plain, ["clip_id"]].assign(reason=NO_FILE)
     with_landmarks, plain = (
         store(
             clips[which].reset_index(drop=True),
-            empty,
+            left_out,
             {c: keys[c] for c in clips.clip_id[which]},
             cache,
         )
         for store, which in ((CroppedClips, ~is_plain), (StoredClips, is_plain))
     )
-    return GreyFaces(with_landmarks, plain, is_smooth), clips
+    missing = {c: 3 * (kind == "gap") for c, kind in zip(ids, kinds)}
+    return GreyFaces(with_landmarks, plain, missing), clips
 
 
 def two_folds(clips):

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import cv2
 import numpy as np
 import pytest
 
@@ -17,10 +18,15 @@ from fdin_tf.training.handcrafted_features import DESCRIPTORS
 from fdin_tf.training.handcrafted_features import IEF
 from fdin_tf.training.handcrafted_features import describe_clips
 from fdin_tf.training.handcrafted_features import descriptor_settings
+from tests.training.grey_clips import NO_FILE
 from tests.training.grey_clips import grey_clips
 from tests.training.grey_clips import two_folds
 
-KINDS = ("whole", "one frame", "plain", "no width", "rest", "still")
+KINDS = (
+    "whole", "one frame", "plain", "no width", "rest", "still", "two frames",
+    "gap",
+)  # fmt: skip
+DYNAMICS = ("displacement", "deformation", "gender")
 
 
 @pytest.fixture(scope="module")
@@ -72,20 +78,58 @@ def test_every_clip_is_described_whatever_it_lacks(described, faces, name):
     for place in range(places):
         values = described.values(name, place, faces[1].clip_id)
         assert len(values) == len(KINDS)
-        assert np.isfinite(values).all()
+        is_unknown = np.isnan(values).reshape(len(KINDS), -1)
+        if name in DYNAMICS:
+            assert is_unknown[[2, 3]].all()  # plain, no width
+            is_unknown = np.delete(is_unknown, [2, 3], axis=0)
+        assert not is_unknown.any()
 
 
-def test_one_frame_is_a_clip_that_stands(described):
-    view, _ = described.faces.view("c1")
-    (vlbp,) = described.values("vlbp", 0, ["c1"])
-    standing = np.repeat(view.frames, 3, axis=0)
-    np.testing.assert_array_equal(vlbp, volume_lbp(standing))
+@pytest.mark.parametrize(("clip_id", "count"), [("c1", 1), ("c6", 2)])
+@pytest.mark.parametrize("reach", [1, 2])
+def test_of_too_few_frames_the_last_is_repeated(
+    described, clip_id, count, reach
+):
+    view, _ = described.faces.view(clip_id)
+    assert len(view.frames) == count
+    standing = view.frames[np.minimum(range(2 * reach + 1), count - 1)]
+    for name, describe, settings in (
+        ("vlbp", volume_lbp, {"interval": reach}),
+        ("lbp_top", lbp_top, {"radii": (1, 1, reach)}),
+    ):
+        found = DESCRIPTORS[name].compute(
+            view, **{**DESCRIPTORS[name].settings, **settings}
+        )
+        settings = {**DESCRIPTORS[name].settings, **settings}
+        np.testing.assert_array_equal(found[0], describe(standing, **settings))
 
 
-def test_without_landmarks_there_is_no_motion_and_one_face(described):
+def test_a_longer_reach_needs_more_frames(faces, monkeypatch, tmp_path):
+    names = ["vlbp"]
+    cache = ArrayCache(tmp_path)
+    before = describe_clips(faces[0], ["c0", "c6"], names, cache)
+    assert before.conditions["c0"] == ""
+    monkeypatch.setitem(DESCRIPTORS["vlbp"].settings, "interval", 20)
+    after = describe_clips(faces[0], ["c0", "c6"], names, cache)
+    assert after.lacks["c0"] == {
+        "few frames": "40 usable frames; binary patterns of volumes reach over "
+        "41"
+    }
+
+
+def test_what_clips_lack_is_told_with_the_reason(described):
+    table = described.lacking
+    assert list(table) == ["clip_id", "condition", "reason"]
+    reasons = table.set_index(["clip_id", "condition"]).reason
+    assert reasons["c2", "no landmarks"] == NO_FILE
+    assert "corners of the mouth" in reasons["c3", "no dynamics"]
+    assert reasons["c6", "few frames"].startswith("2 usable frames; ")
+    assert reasons["c7", "gap"].startswith("3 frames are missing")
+    assert table.clip_id.is_monotonic_increasing
+
+
+def test_without_landmarks_there_is_one_face(described):
     for clip_id in ("c2", "c3"):
-        for kind in ("displacement", "deformation", "gender"):
-            assert not described.values(kind, 0, [clip_id]).any()
         np.testing.assert_array_equal(
             described.values("lbp", 0, [clip_id]),
             described.values("lbp", 1, [clip_id]),
@@ -95,8 +139,8 @@ def test_without_landmarks_there_is_no_motion_and_one_face(described):
 def test_what_clips_lack_is_counted(described):
     counts = dict(described.counts.itertuples(index=False))
     assert counts == {
-        "no dynamics": 1, "no landmarks": 1, "no offset": 2, "no onset": 2,
-        "one frame": 1, "still": 1,
+        "few frames": 1, "gap": 1, "no dynamics": 1, "no landmarks": 1,
+        "no offset": 3, "no onset": 3, "one frame": 1, "still": 1,
     }  # fmt: skip
     assert described.conditions["c0"] == ""
     assert described.conditions["c1"] == "no onset, no offset, one frame"
@@ -129,6 +173,28 @@ def test_other_settings_or_versions_are_described_anew(
     describe_clips(faces[0], ["c0"], ["lbp"], cache)
     assert len(files(cache)) == 3
     assert descriptor_settings("lbp") != before
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "value"),
+    [
+        (handcrafted_features, "VIEW_FORMAT", -1),
+        (handcrafted_features, "_versions", lambda *names: ["0.0"]),
+        (cv2, "__version__", "0.0"),
+    ],
+)
+def test_what_another_version_has_described_is_described_anew(
+    many, monkeypatch, place, name, value
+):
+    described, fold = many
+    described.encoded(0, fold, seed=7)
+    before = len(files(described.cache))
+    monkeypatch.setattr(place, name, value)
+    ids = [*fold.train, *fold.valid, *fold.test]
+    again = describe_clips(described.faces, ids, ["ief"], described.cache)
+    assert len(files(described.cache)) == before + 2 * len(ids)
+    again.encoded(0, fold, seed=7)
+    assert len(files(described.cache)) == before + 2 * len(ids) + 1
 
 
 def test_a_file_that_is_gone_is_named(faces, tmp_path):
