@@ -11,25 +11,18 @@ import itertools
 import numpy as np
 import pandas as pd
 from scipy.special import expit
-from sklearn.base import BaseEstimator
-from sklearn.base import TransformerMixin
 from sklearn.base import clone
 from sklearn.base import is_classifier
-from sklearn.compose import ColumnTransformer
-from sklearn.decomposition import PCA
 from sklearn.ensemble import BaggingClassifier
-from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.svm import SVR
 from sklearn.tree import DecisionTreeClassifier
-from sklearn.utils.validation import check_is_fitted
-from sklearn.utils.validation import validate_data
 
 from fdin_tf.handcrafted.age_regressors import AdaptiveAgeRegressor
 from fdin_tf.handcrafted.age_regressors import AgeGroupTree
-from fdin_tf.handcrafted.selection import MinimumRedundancy
+from fdin_tf.handcrafted.preparation import common_preparation
+from fdin_tf.handcrafted.preparation import preparations
 
 # Costs of an error, in years or in units of the margin.
 COSTS = (1.0, 10.0, 100.0, 1000.0)
@@ -37,13 +30,6 @@ COSTS = (1.0, 10.0, 100.0, 1000.0)
 GAMMAS = (0.1, 0.5, 2.0)
 # Errors of age that count as none, years.
 EPSILONS = (0.5, 2.0)
-# How many features of dynamics are taken.
-NUM_SELECTED = (20, 60)
-# How much say they have beside appearance, in lengths of the samples.
-DYNAMICS_WEIGHTS = (0.3, 1.0)
-# Share of the variance that principal components may lose: directions in
-# which training clips differ by rounding errors alone.
-_LOST_VARIANCE = 1e-6
 # Half the width of an adaptive age group, years.
 REACHES = (10.0, 20.0)
 LEAF_SIZES = (3, 6, 12)
@@ -58,28 +44,6 @@ LEARNERS = (
     "tree",
     "bagged_trees",
 )
-
-
-class UnitLength(TransformerMixin, BaseEstimator):
-    """Divides by the root mean square length of the training samples.
-
-    So that kernels and costs mean the same for 50 features and for 50,000.
-
-    Attributes:
-        length_: That length; 1 where all samples are 0.
-    """
-
-    def fit(self, X, y=None):
-        """Measures `(samples, features)`."""
-        X = validate_data(self, X, dtype=("float64", "float32"))
-        length = np.sqrt(np.square(X, dtype="float64").sum(axis=1).mean())
-        self.length_ = length if length > 0 else 1.0
-        return self
-
-    def transform(self, X):
-        """Divides `(samples, features)`."""
-        check_is_fitted(self)
-        return X / self.length_
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,9 +138,9 @@ def make_learner(name, num_dynamics=0, seed=0):
             f"Expected a learner of {', '.join(LEARNERS)}. Received: {name=}"
         )
     return Learner(
-        _preparations(num_dynamics),
+        preparations(num_dynamics),
         tuple(_models(name, seed)),
-        _common(num_dynamics),
+        common_preparation(num_dynamics),
         num_dynamics,
     )
 
@@ -242,52 +206,6 @@ def _estimate(model, features, limits):
     if hasattr(model, "predict_proba"):
         return model.predict_proba(features)[:, 1]
     return expit(model.decision_function(features))
-
-
-def _common(num_dynamics):
-    """What is done to features whatever is chosen."""
-    appearance = make_pipeline(
-        StandardScaler(), PCA(1 - _LOST_VARIANCE), UnitLength()
-    )
-    # A column that is NaN in all training clips becomes 0.
-    dynamics = make_pipeline(
-        SimpleImputer(keep_empty_features=True), StandardScaler()
-    )
-    if num_dynamics is None:
-        return dynamics
-    return _beside(appearance, dynamics, num_dynamics)
-
-
-def _preparations(num_dynamics):
-    """Pairs of settings and transformers."""
-    if num_dynamics == 0:
-        return (({}, "passthrough"),)
-    if num_dynamics is None:
-        return tuple(({"num_selected": n}, _selected(n)) for n in NUM_SELECTED)
-    return tuple(
-        (
-            {"num_selected": count, "dynamics_weight": weight},
-            _beside("passthrough", _selected(count), num_dynamics, weight),
-        )
-        for count, weight in itertools.product(NUM_SELECTED, DYNAMICS_WEIGHTS)
-    )
-
-
-def _beside(appearance, dynamics, num_dynamics, weight=1.0):
-    """One transformer of the last features, and one of those before."""
-    if num_dynamics == 0:
-        return appearance
-    return ColumnTransformer(
-        [
-            ("appearance", appearance, slice(-num_dynamics)),
-            ("dynamics", dynamics, slice(-num_dynamics, None)),
-        ],
-        transformer_weights={"dynamics": weight},
-    )
-
-
-def _selected(count):
-    return make_pipeline(MinimumRedundancy(count), UnitLength())
 
 
 def _models(name, seed):

@@ -12,9 +12,9 @@ from sklearn.svm import SVR
 
 from fdin_tf.handcrafted.learners import LEARNERS
 from fdin_tf.handcrafted.learners import Learner
-from fdin_tf.handcrafted.learners import UnitLength
 from fdin_tf.handcrafted.learners import choose
 from fdin_tf.handcrafted.learners import make_learner
+from fdin_tf.handcrafted.preparation import UnitLength
 from fdin_tf.handcrafted.selection import MinimumRedundancy
 
 AGE = ("svr", "age_group_tree", "adaptive_groups")
