@@ -164,15 +164,20 @@ class PreparedRows:
             found.predictions, self.ready.target, edges, per
         )
         report.tables["choices"] = found.choices
-        report.tables["conditions"] = self.trainers[name].described.counts
+        report.tables["conditions"] = self.trainers[name].described.lacking
         report.write(folder, tracker)
 
 
 def _say(described):
-    """Counts clips that lack something, on the console."""
-    total = len(described.conditions)
+    """Counts clips that lack something, on the console, with a reason."""
+    total, lacking = len(described.lacks), described.lacking
     for row in described.counts.itertuples():
-        console.print(
-            f"Described with nothing in its place: {row.condition} "
-            f"({CONDITIONS[row.condition]}) in {row.clips} of {total} clips"
+        words = CONDITIONS[row.condition]
+        told = (
+            f"Described all the same: {row.condition} ({words}) in "
+            f"{row.clips} of {total} clips"
         )
+        first = lacking[lacking.condition == row.condition].iloc[0]
+        if first.reason != words:
+            told += f"; the first, {first.clip_id}: {first.reason}"
+        console.print(told, markup=False, soft_wrap=True)

@@ -182,7 +182,7 @@ def test_handcrafted_rows_stand_beside_networks(
 
 
 def test_clips_without_landmarks_stay_in_every_row_and_are_counted(
-    compare, tiny_set, tiny_clips, tmp_path, capsys
+    compare, tiny_set, tiny_clips, cache_dir, tmp_path, capsys
 ):
     landmarks = tmp_path / "landmarks"
     landmarks.mkdir()
@@ -198,6 +198,14 @@ def test_clips_without_landmarks_stay_in_every_row_and_are_counted(
     assert table.clips[["dynamics_svm", "fdin"]].tolist() == [16, 16]
     told = " ".join(capsys.readouterr().err.split())
     assert "no landmarks (68 landmarks are not known) in 1 of 16 clips" in told
+    without = tiny_clips.clip_id[0]
+    assert f"the first, {without}: " in told
+    assert f"Received: no such file in landmarks_dir={landmarks}" in told
+    (path,) = (cache_dir / "runs").glob("*/dynamics_svm/conditions.csv")
+    lacking = pd.read_csv(path)
+    assert lacking.columns.tolist() == ["clip_id", "condition", "reason"]
+    reasons = lacking.set_index(["clip_id", "condition"]).reason
+    assert "needs 68 landmarks" in reasons[without, "no landmarks"]
 
 
 def test_paper_runs_its_protocol_on_a_folder_like_uva_nemo(
