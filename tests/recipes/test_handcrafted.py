@@ -1,5 +1,7 @@
 """recipes.handcrafted: SIAM's tables with the rows of handcrafted methods."""
 
+from importlib.metadata import version
+
 import mlflow
 import numpy as np
 import pandas as pd
@@ -41,6 +43,7 @@ def test_rows_and_siam_share_clips_folds_and_tables(
     assert errors.mae_years[0] == comparison.mae_years["siam"]
     runs = mlflow.search_runs(experiment_names=["handcrafted"])
     names = runs["tags.mlflow.runName"].tolist()
+    assert set(runs["tags.scikit-image"].dropna()) == {version("scikit-image")}
     assert names.count("fold 0") == names.count("fold 1") == 3
     row = runs[runs["tags.mlflow.runName"] == "lbp_dynamics"].iloc[0]
     assert row["metrics.test_mae_years"] == pytest.approx(ours)
