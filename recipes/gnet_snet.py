@@ -212,7 +212,7 @@ def check_crops(text):
 # steps 1 and 2, and larger ones for convolutions behind them.
 _ALTERED = Alteration(shift=0.05, zoom=0.08, turn=5.0, light=0.1)
 _DRAWN = Stage(
-    iterations=100,
+    iterations=110,
     batch_size=32,
     learning_rate=0.02,
     multipliers=(("conv*", 0.5),),
@@ -221,7 +221,7 @@ _DRAWN = Stage(
 
 PRESETS = {
     "demo": (
-        "Drawn photographs, ten minutes on two cores.",
+        "Drawn photographs, some ten minutes on two cores.",
         Config(
             name="embedded",
             embedded="demo",
@@ -232,13 +232,13 @@ PRESETS = {
             std=64.0,
             kernel_initializer="he_normal",
             stage1=dataclasses.replace(
-                _DRAWN, iterations=420, learning_rate=0.014, multipliers=()
+                _DRAWN, iterations=450, learning_rate=0.014, multipliers=()
             ),
             stage2=dataclasses.replace(
-                _DRAWN, iterations=190, learning_rate=0.014, multipliers=()
+                _DRAWN, iterations=220, learning_rate=0.014, multipliers=()
             ),
             stage3=dataclasses.replace(
-                _DRAWN, iterations=115, learning_rate=0.03
+                _DRAWN, iterations=130, learning_rate=0.03
             ),
             stage4=_DRAWN,
             with_controls=True,
