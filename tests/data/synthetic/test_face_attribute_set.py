@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -24,23 +23,16 @@ from fdin_tf.data.synthetic.face_scene_painting import paint_scene
 from fdin_tf.data.synthetic.face_scenes import draw_celeba_scenes
 from fdin_tf.data.synthetic.face_scenes import draw_fotw_scene
 from fdin_tf.data.synthetic.face_views import PaintedPerson
+from tests.data.synthetic.set_checks import assert_continued
+from tests.data.synthetic.set_checks import assert_two_calls_make_one
+from tests.data.synthetic.set_checks import assert_untouched
+from tests.data.synthetic.set_checks import content
+from tests.data.synthetic.set_checks import stop
 
 TINY = FACE_ATTRIBUTE_SETS["tiny"]
 SMALL = FaceAttributesConfig(
     num_persons=10, images_per_person=1, num_train=2, num_valid=1, num_test=1
 )
-
-
-def content(root):
-    """The bytes of every file, by name."""
-    return {
-        str(path.relative_to(root)): path.read_bytes()
-        for path in sorted(p for p in root.rglob("*") if p.is_file())
-    }
-
-
-def stop(done, total):
-    raise KeyboardInterrupt
 
 
 @pytest.fixture(scope="module")
@@ -225,40 +217,23 @@ def test_progress_counts_images(tmp_path):
 
 
 def test_a_complete_set_is_not_touched_again(small):
-    def times():
-        return {p: p.stat().st_mtime_ns for p in small.rglob("*")}
-
-    before = times()
-    assert make_face_attributes(small, SMALL) == small
-    assert times() == before
+    assert_untouched(make_face_attributes, small, SMALL)
 
 
 def test_an_interrupted_call_is_continued(small, tmp_path):
-    with pytest.raises(KeyboardInterrupt):
-        make_face_attributes(tmp_path, SMALL, workers=1, progress=stop)
-    finished = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.jpg")}
-    assert 0 < len(finished) < 14
-    with pytest.raises(FileNotFoundError, match=r"no face_attributes\.json"):
-        load_face_attributes_truth(tmp_path, "celeba")
-    # What a killed process leaves: no process has this number.
-    left = next(iter(finished)).parent / ".000009.jpg.999999999-abc.tmp"
-    left.write_bytes(b"half")
-    make_face_attributes(tmp_path, SMALL)
-    assert content(tmp_path) == content(small)
-    for path, written in finished.items():
-        assert path.stat().st_mtime_ns == written
+    assert_continued(
+        make_face_attributes,
+        lambda root: load_face_attributes_truth(root, "celeba"),
+        tmp_path,
+        SMALL,
+        small,
+        most=14,
+        manifest=r"face_attributes\.json",
+    )
 
 
 def test_two_calls_at_once_make_one_set(small, tmp_path):
-    calls = [
-        threading.Thread(target=make_face_attributes, args=(tmp_path, SMALL))
-        for _ in range(2)
-    ]
-    for call in calls:
-        call.start()
-    for call in calls:
-        call.join()
-    assert content(tmp_path) == content(small)
+    assert_two_calls_make_one(make_face_attributes, tmp_path, SMALL, small)
 
 
 def test_a_set_of_another_config_is_refused(small, tmp_path):

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import threading
 
 import numpy as np
 import pytest
@@ -19,21 +18,14 @@ from fdin_tf.data.synthetic.photographs import PhotographsConfig
 from fdin_tf.data.synthetic.photographs import draw_photograph
 from fdin_tf.data.synthetic.photographs import paint_photograph
 from fdin_tf.data.synthetic.photographs import photograph_truth
+from tests.data.synthetic.set_checks import assert_continued
+from tests.data.synthetic.set_checks import assert_two_calls_make_one
+from tests.data.synthetic.set_checks import assert_untouched
+from tests.data.synthetic.set_checks import content
+from tests.data.synthetic.set_checks import stop
 
 TINY = PHOTOGRAPH_SETS["tiny"]
 SMALL = PhotographsConfig(num_images=5, size=64)
-
-
-def content(root):
-    """The bytes of every file, by name."""
-    return {
-        str(path.relative_to(root)): path.read_bytes()
-        for path in sorted(p for p in root.rglob("*") if p.is_file())
-    }
-
-
-def stop(done, total):
-    raise KeyboardInterrupt
 
 
 @pytest.fixture(scope="module")
@@ -124,42 +116,23 @@ def test_progress_counts_images(tmp_path):
 
 
 def test_a_complete_set_is_not_touched_again(small):
-    def times():
-        return {p: p.stat().st_mtime_ns for p in small.rglob("*")}
-
-    before = times()
-    assert make_photographs(small, SMALL) == small
-    assert times() == before
+    assert_untouched(make_photographs, small, SMALL)
 
 
 def test_an_interrupted_call_is_continued(small, tmp_path):
-    with pytest.raises(KeyboardInterrupt):
-        make_photographs(tmp_path, SMALL, workers=1, progress=stop)
-    finished = {
-        path: path.stat().st_mtime_ns for path in tmp_path.glob("images/*")
-    }
-    assert 0 < len(finished) < 5
-    with pytest.raises(FileNotFoundError, match=r"no photographs\.json"):
-        load_photographs(tmp_path)
-    # What a killed process leaves: no process has this number.
-    left = tmp_path / "images" / ".00005.jpg.999999999-abc.tmp"
-    left.write_bytes(b"half")
-    make_photographs(tmp_path, SMALL)
-    assert content(tmp_path) == content(small)
-    for path, written in finished.items():
-        assert path.stat().st_mtime_ns == written
+    assert_continued(
+        make_photographs,
+        load_photographs,
+        tmp_path,
+        SMALL,
+        small,
+        most=5,
+        manifest=r"photographs\.json",
+    )
 
 
 def test_two_calls_at_once_make_one_set(small, tmp_path):
-    calls = [
-        threading.Thread(target=make_photographs, args=(tmp_path, SMALL))
-        for _ in range(2)
-    ]
-    for call in calls:
-        call.start()
-    for call in calls:
-        call.join()
-    assert content(tmp_path) == content(small)
+    assert_two_calls_make_one(make_photographs, tmp_path, SMALL, small)
 
 
 def test_a_set_of_another_config_is_refused(small, tmp_path):
