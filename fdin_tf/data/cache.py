@@ -1,10 +1,14 @@
 """Arrays on disk under content keys; one atomic, checksummed file each."""
 
 import hashlib
+import io
 import json
 import os
+import platform
+import re
 import shutil
 import threading
+import time
 import zipfile
 from pathlib import Path
 
@@ -12,6 +16,9 @@ import numpy as np
 import platformdirs
 
 _BLOCK = 1 << 20
+_A_DAY = 24 * 3600.0  # seconds
+# What ends the name of a file in the making: process and machine.
+_OWNER = re.compile(r"\.(\d+)-[0-9a-f]+(?:@(.+))?\.tmp$")
 
 
 def default_cache_dir():
@@ -44,11 +51,15 @@ class ArrayCache:
 
     A file appears under its name when it is complete (it is written beside
     and renamed), so that a killed process leaves nothing half-written behind
-    that a later one could trust. Reading checks the CRC-32 that the format
-    keeps of every array: a damaged file counts as absent and is removed.
+    that a later one could trust. Reading checks every array as a whole by the
+    CRC-32 that the format keeps of it: a file that is damaged anywhere counts
+    as absent, and stays until `put` replaces it.
 
     Args:
         root: The folder; it is made when first written to.
+
+    Attributes:
+        damaged: Paths of the damaged files that were met.
 
     Example:
 
@@ -63,26 +74,33 @@ class ArrayCache:
 
     def __init__(self, root):
         self.root = Path(root)
+        self.damaged = []
 
     def path(self, key):
         """Where the arrays of a key are, or will be."""
         return self.root / key[:2] / f"{key}.npz"
 
     def has(self, key):
-        """Whether there is a file of the key that is not truncated."""
-        path = self.path(key)
-        return path.is_file() and zipfile.is_zipfile(path)
+        """Whether there is a whole file of the key; all of it is read."""
+        return self.get(key) is not None
 
     def get(self, key):
-        """The arrays of a key as a dict, or None if there is no whole file."""
+        """The arrays of a key as a dict, or None if there is no whole file.
+
+        Raises:
+            OSError: If there is a file, but reading it fails.
+        """
         path = self.path(key)
         try:
-            with _PARSING, np.load(path, allow_pickle=False) as arrays:
-                return {name: arrays[name] for name in arrays.files}
+            content = path.read_bytes()
         except FileNotFoundError:
             return None
-        except (zipfile.BadZipFile, ValueError, EOFError):
-            path.unlink(missing_ok=True)
+        try:
+            return _arrays_of(content)
+        except MemoryError:
+            raise
+        except Exception:  # whatever damage makes of lengths and names
+            self.damaged.append(path)
             return None
 
     def put(self, key, arrays):
@@ -93,10 +111,32 @@ class ArrayCache:
             np.savez(file, **arrays)
 
 
+def _arrays_of(content):
+    """The arrays in the bytes of an `.npz` file, each checked as a whole.
+
+    `numpy.load` reads as many bytes as the header of an array tells, and so
+    would miss the checksum behind them where that header is damaged. A damaged
+    length in the list of contents can hide the arrays that follow: the record
+    that ends the file tells how many there are.
+    """
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    if len(members) != int.from_bytes(content[-12:-10], "little"):
+        raise zipfile.BadZipFile("Arrays are missing.")
+    with _PARSING:
+        return {
+            name.removesuffix(".npy"): np.lib.format.read_array(
+                io.BytesIO(member), allow_pickle=False
+            )
+            for name, member in members.items()
+        }
+
+
 class atomic_path:
     """Context manager: a temporary name that becomes `path` on success.
 
-    On an error nothing is left behind.
+    On an error nothing is left behind. An OSError of the system that names no
+    file, as that of a full disk, names `path` then.
 
     Args:
         path: The name that appears when the block ends without an error. A
@@ -115,7 +155,8 @@ class atomic_path:
     def __init__(self, path):
         self.path = Path(path)
         self.temporary = self.path.with_name(
-            f".{self.path.name}.{os.getpid()}-{os.urandom(3).hex()}.tmp"
+            f".{self.path.name}.{os.getpid()}-{os.urandom(3).hex()}"
+            f"@{platform.node()}.tmp"
         )
 
     def __enter__(self):
@@ -128,14 +169,51 @@ class atomic_path:
                 os.replace(self.temporary, self.path)
         finally:
             _remove(self.temporary)
+        if isinstance(error, OSError) and error.errno and not error.filename:
+            raise OSError(
+                error.errno, os.strerror(error.errno), str(self.path)
+            ) from error
+
+
+def check_writable(folder):
+    """Makes a folder where it is missing, and a file in it for a moment.
+
+    Raises:
+        OSError: If that is not possible; it names the folder.
+    """
+    probe = atomic_path(Path(folder) / "writable").temporary
+    try:
+        probe.parent.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"Expected a folder that can be written to: {error.strerror}",
+            str(folder),
+        ) from error
 
 
 def sweep(folder):
-    """Removes what killed processes left half-written in a folder."""
+    """Removes what killed processes left half-written in a folder.
+
+    Whether a process of another machine, which shares the folder, is alive
+    cannot be seen: what it has not touched for a day is removed.
+    """
     for path in Path(folder).rglob(".*.tmp"):
-        owner = path.name.rsplit(".", 2)[-2].partition("-")[0]
-        if owner.isdecimal() and not _is_alive(int(owner)):
+        owner = _OWNER.search(path.name)
+        if owner and not _may_be_alive(path, *owner.groups()):
             _remove(path)
+
+
+def _may_be_alive(path, process, machine):
+    """Whether the process that writes `path` may still do so."""
+    if machine in (None, platform.node()):
+        return _is_alive(int(process))
+    try:
+        return time.time() - path.stat().st_mtime < _A_DAY
+    except FileNotFoundError:  # finished meanwhile
+        return True
 
 
 def _is_alive(process):

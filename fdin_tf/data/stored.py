@@ -1,6 +1,8 @@
 """Every clip through faces and one further step, once, cached on disk."""
 
+import contextlib
 import dataclasses
+import errno
 import os
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import as_completed
@@ -19,12 +21,19 @@ from fdin_tf.faces import FaceTrack
 from fdin_tf.faces import UnusableClip
 from fdin_tf.faces import track_face
 from fdin_tf.faces.video import ClipError
+from fdin_tf.progress import console
 from fdin_tf.progress import progress_bar
 
 # Raised when stored tracks would no longer mean the same: those of detected
 # faces, and those of landmarks that were given.
 TRACK_FORMAT = 1
 LANDMARK_TRACK_FORMAT = 2
+
+# What the machine has run out of: no fault of the clip that met it.
+_EXHAUSTED = {
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS,
+    errno.EMFILE, errno.ENFILE, errno.ENOMEM,
+}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,7 +142,9 @@ def store_clips(
     landmark file) and the face settings, arrays by these and `settings`. A
     call that was interrupted continues where it stopped. A clip that cannot
     be read, shows too few usable frames, or has not the landmarks that are
-    needed, is left out and listed with the reason.
+    needed, is left out and listed with the reason. Files of the cache are
+    checked by their checksums; the console tells how many were damaged, and
+    these are made anew.
 
     Args:
         clips: Clip table.
@@ -153,6 +164,8 @@ def store_clips(
 
     Raises:
         OverflowError: As `make` does.
+        OSError: If the cache cannot be read or written, or the machine has
+            run out of something: then no clip is left out for it.
         ValueError: If no clip is usable.
     """
     job = _Job(files, room, settings, make, num_points)
@@ -171,6 +184,7 @@ def store_clips(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+    _tell_damaged([*job.tracks.damaged, *job.arrays.damaged])
     return _collect(clips, results, job.arrays)
 
 
@@ -194,9 +208,17 @@ class _Job:
             track_key = self._track_key(video, landmarks)
             track = self._track(track_key, video, landmarks)
             key = settings_digest(self.settings, track_key)
-            if not self.arrays.has(key):
-                self.arrays.put(key, self.make(video, track))
+            with _cache_at_work():
+                is_there = self.arrays.has(key)
+            if not is_there:
+                arrays = self.make(video, track)
+                with _cache_at_work():
+                    self.arrays.put(key, arrays)
+        except _CacheError as error:
+            raise error.__cause__ from None
         except (ValueError, OSError) as error:
+            if getattr(error, "errno", None) in _EXHAUSTED:
+                raise
             return str(error)
         found = {f"face_{name}": n for name, n in track.counts.items()}
         return key, {
@@ -232,10 +254,12 @@ class _Job:
 
     def _track(self, key, video, landmarks):
         """The clip's track, found once; also that there is none is kept."""
-        arrays = self.tracks.get(key)
+        with _cache_at_work():
+            arrays = self.tracks.get(key)
         if arrays is None:
             arrays = self._found_track(video, landmarks)
-            self.tracks.put(key, arrays)
+            with _cache_at_work():
+                self.tracks.put(key, arrays)
         if "unusable" in arrays:
             raise UnusableClip(video, str(arrays["unusable"]))
         track = FaceTrack.from_arrays(arrays)
@@ -255,6 +279,27 @@ class _Job:
             return track_face(video, landmarks, config=face).arrays()
         except UnusableClip as error:
             return {"unusable": np.array(error.reason)}
+
+
+class _CacheError(Exception):
+    """Stands for an OSError of the cache, for which no clip is left out."""
+
+
+@contextlib.contextmanager
+def _cache_at_work():
+    try:
+        yield
+    except OSError as error:
+        raise _CacheError from error
+
+
+def _tell_damaged(paths):
+    if paths:
+        console.print(
+            f"{len(paths)} damaged files in the cache were made anew; the "
+            f"first: {paths[0]}",
+            soft_wrap=True,
+        )
 
 
 def _collect(clips, results, cache):
