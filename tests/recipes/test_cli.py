@@ -1,6 +1,12 @@
 """The command line that all recipes share, and recipes.cache."""
 
+import os
+import signal
+import time
+
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from fdin_tf.data.cache import ArrayCache
 from recipes.age_cv import PRESETS
@@ -76,3 +82,72 @@ def test_the_cache_is_listed_and_cleared(tmp_path, capsys):
     assert found["features"] == (0, 0)
     assert found["tracks"][0] == 1
     assert run(Config(clear=("all",), cache_dir=tmp_path))["tracks"] == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "line"),
+    [
+        (signal.SIGINT, 130, "Interrupted"),
+        (signal.SIGTERM, 143, "Terminated"),
+    ],
+)
+def test_a_signal_ends_with_a_line_and_its_own_code(number, code, line, capsys):
+    def run(config):
+        os.kill(os.getpid(), number)
+        time.sleep(5)
+        raise AssertionError("the signal did not end this")
+
+    before = signal.getsignal(number)
+    with pytest.raises(SystemExit) as end:
+        run_recipe(run, None)
+    assert end.value.code == code
+    assert capsys.readouterr().err == (
+        f"{line}; the same command goes on from here.\n"
+    )
+    assert signal.getsignal(number) == before
+
+
+def test_too_little_memory_is_one_line(capsys):
+    def run(config):
+        np.empty(2**60, np.uint8)
+
+    with pytest.raises(SystemExit) as end:
+        run_recipe(run, None)
+    assert end.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "memory of this machine" in line
+    assert "1.00 EiB" in line
+
+
+def test_what_python_meets_inside_tf_data_is_one_line(capsys):
+    def load(number):
+        raise OSError("the stored frames are gone")
+
+    def run(config):
+        numbers = tf.data.Dataset.range(1)
+        list(numbers.map(lambda x: tf.numpy_function(load, [x], tf.int64)))
+
+    with pytest.raises(SystemExit) as end:
+        run_recipe(run, None)
+    assert end.value.code == 2
+    assert capsys.readouterr().err == "error: the stored frames are gone\n"
+
+
+def test_a_disk_that_tensorflow_finds_full_is_one_line(capsys):
+    def run(config):
+        tf.io.write_file("/dev/full", "text")
+
+    with pytest.raises(SystemExit) as end:
+        run_recipe(run, None)
+    assert end.value.code == 2
+    assert capsys.readouterr().err == (
+        "error: /dev/full; No space left on device\n"
+    )
+
+
+def test_tensorflow_errors_of_our_own_keep_their_traceback():
+    def run(config):
+        tf.matmul(tf.ones((2, 3)), tf.ones((2, 3)))
+
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        run_recipe(run, None)
