@@ -1,5 +1,6 @@
 """Cross-validation over unseen subjects, resumable at fold and epoch."""
 
+import contextlib
 import dataclasses
 import shutil
 from pathlib import Path
@@ -10,6 +11,7 @@ import pandas as pd
 
 from fdin_tf.data.cache import atomic_path
 from fdin_tf.data.clips import TARGET_CLASSES
+from fdin_tf.data.locks import hold
 from fdin_tf.data.pipeline import target_values
 from fdin_tf.explain.explained import explained
 from fdin_tf.explain.importance import importance_table
@@ -70,9 +72,14 @@ def cross_validate(trainer, folds, run_dir, seed=0):
 
     Returns:
         `CrossValidation`.
+
+    Raises:
+        FloatingPointError: If the loss of a fold is not finite any more; the
+            checkpoint of its last good epoch stays.
+        FolderInUseError: If another process works in `run_dir`.
     """
     title = trainer.title or "Folds"
-    with progress_bar() as bar:
+    with hold(run_dir), progress_bar() as bar:
         overall = bar.add_task(title, total=len(folds), note="")
         for fold in folds:
             folder = fold_dir(run_dir, fold)
@@ -81,9 +88,10 @@ def cross_validate(trainer, folds, run_dir, seed=0):
             if result.is_dir():
                 _log_finished(trainer, fold, result, fold_seed)
             else:
-                model, fitted, history = trainer.train(
-                    fold, folder, fold_seed, bar
-                )
+                with naming(_named(trainer, fold)):
+                    model, fitted, history = trainer.train(
+                        fold, folder, fold_seed, bar
+                    )
                 tables = _test(trainer, model, fitted, fold)
                 with atomic_path(result) as new:
                     new.mkdir()
@@ -96,6 +104,15 @@ def cross_validate(trainer, folds, run_dir, seed=0):
             bar.print(f"{_named(trainer, fold)}: {summary}")
             bar.advance(overall)
     return read_cross_validation(folds, run_dir)
+
+
+@contextlib.contextmanager
+def naming(network):
+    """Says in which network a loss was not finite any more."""
+    try:
+        yield
+    except FloatingPointError as error:
+        raise FloatingPointError(f"{network}: {error}") from error
 
 
 def read_cross_validation(folds, run_dir):

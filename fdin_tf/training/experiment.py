@@ -7,15 +7,18 @@ from typing import Literal
 
 from sklearn.model_selection import GroupShuffleSplit
 
+from fdin_tf.data.cache import atomic_path
 from fdin_tf.data.cache import read_json
 from fdin_tf.data.cache import sweep
 from fdin_tf.data.cache import write_json
 from fdin_tf.data.clips import TARGET_CLASSES
 from fdin_tf.data.folds import Fold
+from fdin_tf.data.locks import hold
 from fdin_tf.faces import FaceConfig
 from fdin_tf.progress import console
 from fdin_tf.progress import progress_bar
 from fdin_tf.training.cross_validate import cross_validate
+from fdin_tf.training.cross_validate import naming
 from fdin_tf.training.cross_validate import read_cross_validation
 from fdin_tf.training.decisions import AGE_EDGES
 from fdin_tf.training.decisions import age_group_labels
@@ -119,6 +122,9 @@ def run_experiment(
             said to be.
         ValueError: If data, folds or settings are not valid, a clip has no
             label of the target, or a part of a fold holds one class only.
+        FloatingPointError: If a loss is not finite any more.
+        FolderInUseError: If another process runs the same experiment.
+        OSError: If a folder cannot be written to.
     """
     age_group_labels(edges)  # refuses edges that do not increase
     ready = prepare(config, target, {network: build_model}, get_frontend)
@@ -131,7 +137,7 @@ def run_experiment(
     if found is not None:
         console.print("This run is finished; its result:")
     else:
-        with tracker.run(config.name):
+        with hold(run_dir, network_dir), tracker.run(config.name):
             trainer = ready.trainer(network, tracker)
             found = cross_validate(
                 trainer, ready.folds, network_dir, config.seed
@@ -162,21 +168,28 @@ def begin(ready, experiment, run_dir):
         ready: `Prepared`.
         experiment: Name of the experiment in MLflow.
         run_dir: Folder of this call.
+
+    Raises:
+        FolderInUseError: If another process runs the same experiment, or one
+            that shares a network with it.
     """
     tracker = ready.tracker(experiment, run_dir)
-    if ready.config.restart:
-        tracker.forget()
-    clear([run_dir, *ready.network_dirs.values()], ready.config.restart)
+    folders = [run_dir, *ready.network_dirs.values()]
+    with hold(*folders):
+        if ready.config.restart:
+            tracker.forget()
+        clear(folders, ready.config.restart)
     say_what_runs(ready.encoded, ready.facts)
     return tracker
 
 
 def clear(folders, restart):
     """Removes folders of earlier runs on `restart`; else what is half done."""
-    for folder in folders:
-        if restart:
-            shutil.rmtree(folder, ignore_errors=True)
-        sweep(folder)
+    with hold(*folders):
+        for folder in folders:
+            if restart:
+                shutil.rmtree(folder, ignore_errors=True)
+            sweep(folder)
 
 
 def _exported(run_dir, config):
@@ -198,11 +211,12 @@ def _final_model(trainer, ready, network_dir, card):
     ids = clips.clip_id.to_numpy()
     fold = Fold(-1, tuple(ids[train]), tuple(ids[valid]), test=())
     folder = network_dir / "final"
-    with progress_bar() as bar:
+    with progress_bar() as bar, naming("Final model"):
         model, fitted, history = trainer.train(
             fold, folder, config.seed, bar, name="final model"
         )
-    history.to_csv(folder / "history.csv", index=False)
+    with atomic_path(folder / "history.csv") as temporary:
+        history.to_csv(temporary, index=False)
     joined = ready.frontend.joined(model, fitted)
     trainer.tracker.log_model(joined, config.name)
     return ready.frontend.export(

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from fdin_tf.data.cache import atomic_path
 from fdin_tf.data.clips import TARGET_CLASSES
 from fdin_tf.data.folds import fold_table
 from fdin_tf.explain.curve_plots import plot_cumulative_errors
@@ -76,7 +77,8 @@ class Report:
         """
         folder.mkdir(parents=True, exist_ok=True)
         for name, table in self.tables.items():
-            table.to_csv(folder / f"{name}.csv", index=False)
+            with atomic_path(folder / f"{name}.csv") as temporary:
+                table.to_csv(temporary, index=False)
             tracker.log_table(table, name)
         for name, figure in self.figures.items():
             for path in save_figure(figure, folder / "figures" / name):
