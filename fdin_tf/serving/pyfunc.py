@@ -149,19 +149,42 @@ def log_pyfunc(model, name):
         FileNotFoundError: If there is no such model.
         ValueError: If it is no model of clips.
     """
+    return mlflow.pyfunc.log_model(name=name, **_contents(model)).model_uri
+
+
+def save_pyfunc(model, folder):
+    """Writes what `log_pyfunc` logs into a new folder.
+
+    The server takes the folder in place of a URI.
+
+    Args:
+        model: See `log_pyfunc`.
+        folder: The folder.
+
+    Raises:
+        FileNotFoundError: If there is no such model.
+        ValueError: If it is no model of clips, or the folder is not empty.
+    """
+    if Path(folder).is_dir() and any(Path(folder).iterdir()):
+        raise ValueError(f"Expected a new folder. Received: {folder=!s}")
+    mlflow.pyfunc.save_model(str(folder), **_contents(model))
+
+
+def _contents(model):
+    """What a model for MLflow's server consists of."""
     path, card = find_version(model)
     server = ClipServer(path, ServerConfig())
-    info = mlflow.pyfunc.log_model(
-        name=name,
-        python_model=str(_SCRIPT),
-        artifacts={"model": str(path)},
-        signature=clip_signature(),
-        input_example=input_example(server.frame_shape),
+    return {
+        "python_model": str(_SCRIPT),
+        "artifacts": {"model": str(path)},
+        "signature": clip_signature(),
+        "input_example": input_example(server.frame_shape),
         # Named, not inferred: inference starts the model once more.
-        pip_requirements=[f"fdin-tf=={__version__}", "tensorflow", "keras"],
-        metadata=tested_facts(card),
-    )
-    return info.model_uri
+        "pip_requirements": [
+            f"fdin-tf=={__version__}", "tensorflow", "keras",
+        ],
+        "metadata": tested_facts(card),
+    }  # fmt: skip
 
 
 def tested_facts(card):
