@@ -77,6 +77,7 @@ def make_synthetic(root, config, workers=None, progress=None):
     report = progress or (lambda done, total: None)
     total = config.num_subjects * config.clips_per_subject
     if _claim(root, config):
+        shutil.rmtree(root / _PARTIAL, ignore_errors=True)  # after a kill
         report(total, total)
         return root
     pool = concurrent.futures.ThreadPoolExecutor(workers or os.cpu_count())
@@ -148,8 +149,8 @@ def _complete(root, path):
     folder = root / _PARTIAL
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f"{uuid.uuid4().hex}-{path.name}"
-    yield temporary
     try:
+        yield temporary
         os.replace(temporary, path)
     except FileNotFoundError:  # another call has just completed this set
         if not path.exists():
@@ -188,3 +189,10 @@ def _write_video(path, frames, config):
             writer.write(frame)
     finally:
         writer.release()
+    # OpenCV says nothing about a disk that is full.
+    written = cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FRAME_COUNT)
+    if written < config.num_frames:
+        raise OSError(
+            f"OpenCV wrote {max(written, 0):.0f} of {config.num_frames} frames "
+            f"of a video; is the disk full? Received: path={path}"
+        )
