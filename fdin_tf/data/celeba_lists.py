@@ -9,8 +9,14 @@ import pandas as pd
 
 from fdin_tf.data.face_images import CELEBA_ATTRIBUTES
 from fdin_tf.data.tables import cell_error
+from fdin_tf.file_limits import check_text
+from fdin_tf.plain_text import is_plain_name
+from fdin_tf.plain_text import quoted
 
+#: Largest list, bytes; the longest published one has 26 million.
+MAX_LIST_BYTES = 2**28
 _IMAGE = "image"
+_MAX_DIGITS = 9  # of the number of images
 _POINTS = tuple(
     f"{point}_{axis}"
     for point in ("lefteye", "righteye", "nose", "leftmouth", "rightmouth")
@@ -84,10 +90,13 @@ def read_celeba_list(path):
     Raises:
         ValueError: If the file is no text, has no row, its header does not
             fit, a row has too few or too many values, a value is none of
-            those that the list knows, or an image is listed twice; the
-            message names the file and the line.
+            those that the list knows, or an image is listed twice or by a
+            name that leads out of the images' folder; the message names the
+            file and the line. Also if the file is larger than
+            `MAX_LIST_BYTES`.
     """
     layout = CELEBA_LISTS[path.name]
+    check_text(path, MAX_LIST_BYTES)
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
@@ -126,7 +135,7 @@ def read_celeba_list(path):
 def _check_header(path, lines, header, num_rows):
     """The first line counts the rows, the second names their values."""
     count = lines[0].strip() if lines else ""
-    if not count.isdecimal():
+    if not count.isdecimal() or len(count) > _MAX_DIGITS:
         raise ValueError(
             f"{path}, line 1: expected the number of images. Received: "
             f"{count[:80]!r}"
@@ -138,7 +147,7 @@ def _check_header(path, lines, header, num_rows):
         raise ValueError(
             f"{path}, line 2: expected the {len(header)} names "
             f"{', '.join(header)}, in this order. Received: {len(words)} "
-            f"names, missing={missing}, unknown={unknown}"
+            f"names, missing={missing}, unknown={quoted(unknown)}"
         )
     if int(count) != num_rows:
         raise ValueError(
@@ -157,6 +166,13 @@ def _check_values(path, table, layout, places):
             value = table[name].iloc[row]
             expected = {name: layout.value}
             raise cell_error(name, places[row], value, expected, path, 1)
+    is_elsewhere = ~table.index.map(is_plain_name).astype(bool)
+    if is_elsewhere.any():
+        row = is_elsewhere.argmax()
+        raise ValueError(
+            f"{path}, line {places[row] + 1}: expected the name of an image in "
+            f"the folder of the images. Received: {quoted(table.index[row])}"
+        )
     is_again = table.index.duplicated()
     if is_again.any():
         row = is_again.argmax()

@@ -1,10 +1,16 @@
 """Test folds as others wrote them down: CSV tables, public JSON lists."""
 
-import json
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+
+from fdin_tf.data.tables import read_csv_text
+from fdin_tf.file_limits import parse_json
+from fdin_tf.plain_text import quoted
+
+#: Largest list of clips, bytes.
+MAX_LIST_BYTES = 2**26
+_MAX_DIGITS = 9  # of the number of a fold
 
 
 def read_test_folds(clips, source):
@@ -23,13 +29,15 @@ def read_test_folds(clips, source):
 
     Raises:
         FileNotFoundError: If `source` does not exist.
-        ValueError: If the source cannot be read, contradicts itself or the
-            clip table, or lacks a clip.
+        ValueError: If the source cannot be read, is larger than
+            `MAX_LIST_BYTES`, contradicts itself or the clip table, or lacks a
+            clip.
 
     Example:
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "folds.csv"
+    >>> import pandas as pd
     >>> clips = pd.DataFrame({"clip_id": ["a", "b"]})
     >>> clips.assign(fold=[1, 0]).to_csv(path, index=False)
     >>> tested_in, kind = read_test_folds(clips, path)
@@ -58,16 +66,13 @@ def read_test_folds(clips, source):
 
 def _read_csv(clips, path):
     """A table of clips and folds."""
-    try:
-        table = pd.read_csv(path, dtype=str, skipinitialspace=True)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError) as e:
-        raise ValueError(f"{path} cannot be read as a CSV table: {e}") from e
+    table = read_csv_text(path, "the folds")
     table = table.rename(columns={"video": "clip_id"})
-    missing = {"clip_id", "fold"} - set(table)
-    if missing:
+    columns = list(table)
+    if columns.count("clip_id") != 1 or columns.count("fold") != 1:
         raise ValueError(
-            f"{path}: expected the columns clip_id (or video) and fold. "
-            f"Received: columns={list(table)}"
+            f"{path}: expected the columns clip_id (or video) and fold, each "
+            f"once. Received: columns={quoted(columns)}"
         )
     known = set(clips.clip_id)
     test_fold = {}
@@ -76,10 +81,10 @@ def _read_csv(clips, path):
         if clip_id not in known:
             continue
         fold = str(fold).strip()
-        if not fold.isdecimal():
+        if not fold.isdecimal() or len(fold) > _MAX_DIGITS:
             raise ValueError(
                 f"{path}, line {line}, column `fold`: expected a whole number. "
-                f"Received: {fold!r}"
+                f"Received: {quoted(fold)}"
             )
         if test_fold.setdefault(clip_id, fold) != fold:
             raise ValueError(
@@ -126,10 +131,7 @@ def _read_json(clips, folder):
 
 
 def _read_labels(path):
-    try:
-        labels = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not valid JSON: {error}") from error
+    labels = parse_json(path, MAX_LIST_BYTES)
     if not isinstance(labels, dict) or not all(
         type(code) is int and code in (0, 1) for code in labels.values()
     ):

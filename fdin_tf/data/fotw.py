@@ -24,6 +24,8 @@ from fdin_tf.data.images import check_images
 from fdin_tf.data.tables import cell_error
 from fdin_tf.data.tables import check_table
 from fdin_tf.data.tables import read_csv_text
+from fdin_tf.plain_text import is_plain_name
+from fdin_tf.plain_text import quoted
 
 DATABASE = "FotW"
 
@@ -52,7 +54,8 @@ _SCHEMA = pa.DataFrameSchema(
     }
 )
 _EXPECTED = {
-    "image_name": "the name of an image that no other row has",
+    "image_name": "the name of an image in the folder of its part, without a "
+    "folder's name, that no other row has",
     **dict.fromkeys(_BOX[:2], "pixels"),
     **dict.fromkeys(_BOX[2:], "pixels above 0"),
     "gender": "a whole number, the code of a gender",
@@ -165,7 +168,7 @@ def _read_part(path, part, genders):
         # (pandas calls the second of a name `name.1`)
         raise ValueError(
             f"{path}: expected the columns {', '.join(_EXPECTED)}, each once. "
-            f"Received: columns={columns}"
+            f"Received: columns={quoted(columns)}"
         )
     table = check_table(table, _SCHEMA, _EXPECTED, str(path), 2, of="image")
     unknown = ~table.gender.isin(list(genders))
@@ -177,6 +180,11 @@ def _read_part(path, part, genders):
         raise cell_error(
             "gender", row, table.gender[row], expected, path, 2, also
         )
+    is_elsewhere = ~table.image_name.map(is_plain_name)
+    if is_elsewhere.any():
+        row = is_elsewhere.to_numpy().argmax()
+        name = table.image_name[row]
+        raise cell_error("image_name", row, name, _EXPECTED, path, 2)
     is_open = ~table.smile.isin((0, 1))
     if is_open.any():
         codes = np.unique(table.smile[is_open].dropna())

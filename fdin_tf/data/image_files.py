@@ -9,10 +9,18 @@ import numpy as np
 from PIL import Image
 from PIL import ImageOps
 
+from fdin_tf.file_limits import check_size
+from fdin_tf.plain_text import reason_of
+
 #: Shortest side of a photograph that can show a face, pixels.
 LEAST_SIDE = 16
 #: Most pixels of a photograph; more is a mistake or an attack.
 MOST_PIXELS = 80_000_000
+#: Largest file, bytes: so many pixels of three bytes as they are.
+MOST_BYTES = 2**28
+#: Formats that are read. Others that Pillow knows start programs (EPS), or
+#: have no place among photographs.
+FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 
 _WHITE = 255
 
@@ -25,8 +33,7 @@ def read_image(path):
     Of several pictures in a file the first is read.
 
     Args:
-        path: Image file in a format of 8 or 16 bits that Pillow reads, such as
-            JPEG, PNG, TIFF, BMP or WebP.
+        path: Image file of 8 or 16 bits, in one of `FORMATS`.
 
     Returns:
         Uint8 array `(height, width, 3)`: red, green, blue, 0..255.
@@ -34,8 +41,8 @@ def read_image(path):
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is no image, is truncated, or has a side below
-            `LEAST_SIDE`, more than `MOST_PIXELS` pixels or numbers that are
-            not of 8 or 16 bits.
+            `LEAST_SIDE`, more than `MOST_PIXELS` pixels or `MOST_BYTES`, or
+            numbers that are not of 8 or 16 bits.
 
     Example:
 
@@ -51,16 +58,19 @@ def read_image(path):
         raise FileNotFoundError(
             f"Expected an image file. Received: path={path}"
         )
+    check_size(path, MOST_BYTES)
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             _check_size(image, path)
             return _as_rgb(ImageOps.exif_transpose(image), path)
     except Image.DecompressionBombError:
         raise _too_large(path, "many more") from None
-    except (OSError, SyntaxError, EOFError) as error:
+    except _Refused:
+        raise
+    except Exception as error:  # Pillow reports damage in many ways
         raise ValueError(
-            f"Expected a whole image that can be read: {error}. Received: "
-            f"path={path}"
+            f"Expected a whole image that can be read: {reason_of(error)}. "
+            f"Received: path={path}"
         ) from error
 
 
@@ -112,10 +122,14 @@ def load_images(images, size, crop_from=None, keep_aspect=False, workers=None):
     return loaded
 
 
+class _Refused(ValueError):
+    """A whole image that is not of the kind that is read."""
+
+
 def _check_size(image, path):
     width, height = image.size
     if min(width, height) < LEAST_SIDE:
-        raise ValueError(
+        raise _Refused(
             f"Expected an image of at least {LEAST_SIDE} pixels a side. "
             f"Received: {width} x {height}, path={path}"
         )
@@ -124,7 +138,7 @@ def _check_size(image, path):
 
 
 def _too_large(path, received):
-    return ValueError(
+    return _Refused(
         f"Expected an image of at most {MOST_PIXELS:,} pixels. Received: "
         f"{received}, path={path}"
     )
@@ -135,14 +149,15 @@ def _as_rgb(image, path):
         grey = np.asarray(image).astype(np.float32) * (255 / 65535)
         return np.repeat(np.uint8(np.rint(grey))[..., None], 3, axis=2)
     if image.mode in ("I", "F"):
-        raise ValueError(
+        raise _Refused(
             "Expected an image with 8 or 16 bits per channel. Received: 32 "
             f"bits, path={path}"
         )
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, (_WHITE,) * 4)
-        image = Image.alpha_composite(white, image)
+        white.alpha_composite(image)
+        image = white
     return np.array(image.convert("RGB"))
 
 

@@ -6,6 +6,14 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
+from fdin_tf.csv_files import read_csv_pieces
+from fdin_tf.plain_text import has_control
+from fdin_tf.plain_text import quoted
+from fdin_tf.plain_text import reason_of
+
+#: Largest table, bytes: some million rows.
+MAX_TABLE_BYTES = 2**29
+_MAX_WHOLE = 2**53  # beyond, floats are not exact
 _NUMBERS = (np.dtype(int), np.dtype(float))
 
 
@@ -22,24 +30,22 @@ def read_csv_text(path, what):
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is no table.
+        ValueError: If the file is no table, or larger than
+            `MAX_TABLE_BYTES`.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
             f"Expected a CSV file with {what}. Received: path={path}"
         )
-    try:
-        table = pd.read_csv(
-            path,
-            dtype=str,
-            skipinitialspace=True,
-            skip_blank_lines=False,  # so that lines count as in the file
-            keep_default_na=False,  # a subject may be called "NA"
-            na_values=[""],
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError) as e:
-        raise ValueError(f"{path} cannot be read as a CSV table: {e}") from e
+    pieces = read_csv_pieces(
+        path,
+        MAX_TABLE_BYTES,
+        skip_blank_lines=False,  # so that lines count as in the file
+        keep_default_na=False,  # a subject may be called "NA"
+        na_values=[""],
+    )
+    table = pd.concat(pieces)
     is_filled = table.notna().any(axis=1).to_numpy().nonzero()[0]
     return table[: is_filled[-1] + 1 if len(is_filled) else 0]
 
@@ -48,7 +54,8 @@ def check_table(table, schema, expected, source, first_line=None, of="row"):
     """Completes a table and checks every cell.
 
     Columns of the schema are stripped of blanks; those of floats and integers
-    become numbers. Other columns are kept as they are.
+    become numbers; a text with a control character is not valid.
+    Other columns are kept as they are.
 
     Args:
         table: DataFrame.
@@ -78,7 +85,7 @@ def check_table(table, schema, expected, source, first_line=None, of="row"):
     if missing:
         raise ValueError(
             f"{source}: expected the columns {', '.join(required)}. Missing: "
-            f"{', '.join(missing)}. Received: columns={list(table)}"
+            f"{', '.join(missing)}. Received: columns={quoted(list(table))}"
         )
     if table.empty:
         raise ValueError(f"{source}: expected at least one {of}, found none.")
@@ -88,11 +95,19 @@ def check_table(table, schema, expected, source, first_line=None, of="row"):
             continue
         cells, kind = table[name], column.dtype.type
         if kind not in (np.dtype(float), np.dtype(int)):
-            table[name] = _as_text(cells)
+            table[name] = text = _as_text(cells)
+            wrong = text.map(
+                lambda cell: cell is not None and has_control(cell)
+            )
+            if wrong.any():
+                row = wrong.to_numpy().argmax()
+                raise cell_error(
+                    name, row, text[row], expected, source, first_line
+                )
             continue
         numbers, wrong = _as_numbers(cells)
         if kind == np.dtype(int):
-            wrong = numbers.isna() | (numbers % 1 != 0)
+            wrong = ~(numbers.abs() < _MAX_WHOLE) | (numbers % 1 != 0)
         if wrong.any():
             row = wrong.to_numpy().argmax()
             value = _as_text(cells)[row]
@@ -104,7 +119,7 @@ def check_table(table, schema, expected, source, first_line=None, of="row"):
         cases = error.failure_cases
         cases = cases[cases["index"].notna()]
         if cases.empty:  # not a cell: the table as a whole does not fit
-            raise ValueError(f"{source}: {error}") from error
+            raise ValueError(f"{source}: {reason_of(error)}") from error
         # Of equal ids the later one is the one to mend.
         bad = cases.groupby("column", sort=False).last().reset_index()
         bad = bad.sort_values("index", kind="stable").iloc[0]
@@ -124,7 +139,7 @@ def cell_error(column, row, value, expected, source, first_line, also=""):
     value = value.item() if isinstance(value, np.generic) else value
     return ValueError(
         f"{source}, {_place(row, first_line)}, column `{column}`: expected "
-        f"{expected[column]}. Received: {value!r}{also}"
+        f"{expected[column]}. Received: {quoted(value)}{also}"
     )
 
 

@@ -5,16 +5,19 @@ Journal of Experimental Psychology: General, 2013. 2,222 photographs of as
 many people were rated; each was given a number, from 1 on.
 """
 
-import csv
 import os
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
 
 from fdin_tf.data.images import check_images
 from fdin_tf.data.tables import cell_error
+from fdin_tf.file_limits import check_archive
+from fdin_tf.file_limits import check_size
+from fdin_tf.file_limits import check_text
+from fdin_tf.plain_text import quoted
+from fdin_tf.plain_text import reason_of
 
 DATABASE = "10k US Adult Faces"
 
@@ -30,18 +33,16 @@ GENDERS = {0: "female", 1: "male"}
 #: Number of points of the database's landmark files.
 NUM_LANDMARKS = 77
 
+_MAX_DIGITS = 9  # of the number of an image
 _SHEET = "Final Values"  # means over raters; the first sheet is one row each
 _NUMBER, _NAME = "Image #", "Filename"
 _SCORES = "psychology-attributes"
 _LABELS = "demographic-others-labels"
 _EXPECTED = {_NUMBER: "the number of an image"}
 _ANNOTATED = "Images and Annotations"
-_NO_TEXT_TABLE = (
-    pd.errors.ParserError,
-    pd.errors.EmptyDataError,
-    UnicodeError,
-    csv.Error,
-)
+#: Largest table, bytes, packed and unpacked; and largest landmark file.
+MAX_SCORE_BYTES = 2**28
+MAX_LANDMARK_BYTES = 2**16
 
 
 def load_us_adult_faces(root):
@@ -100,7 +101,7 @@ def load_us_adult_faces(root):
         number, name = score[_NUMBER], score[_NAME]
         if not _is_whole(number):
             raise cell_error(_NUMBER, row, number, _EXPECTED, path, first_line)
-        number = int(number)
+        number = int(str(number).removesuffix(".0"))
         photograph = Path(
             photographs.get(f"{number}.jpg")
             or photographs.get(str(name).lower())
@@ -159,10 +160,13 @@ def read_us_adult_landmarks(path):
         raise FileNotFoundError(
             f"Expected a file with landmarks. Received: path={path}"
         )
+    check_size(path, MAX_LANDMARK_BYTES)
     try:
-        points = np.loadtxt(path, ndmin=2)
-    except ValueError as error:
-        raise ValueError(f"{path}: expected lines 'x y': {error}") from error
+        points = np.loadtxt(path, ndmin=2, comments=None, encoding="utf-8")
+    except (ValueError, UserWarning) as error:
+        raise ValueError(
+            f"{path}: expected lines 'x y': {reason_of(error)}"
+        ) from None
     if points.shape != (NUM_LANDMARKS, 2) or not np.isfinite(points).all():
         raise ValueError(
             f"{path}: expected {NUM_LANDMARKS} lines 'x y' of finite numbers. "
@@ -195,7 +199,7 @@ def _read_scores(path, columns):
     if missing:
         raise ValueError(
             f"{path}: expected the columns {', '.join(columns)}. Missing: "
-            f"{', '.join(missing)}. Received: columns={list(table)}"
+            f"{', '.join(missing)}. Received: columns={quoted(list(table))}"
         )
     table = table[columns].dropna(how="all")
     if path.suffix == ".txt" and table[_NUMBER].duplicated().any():
@@ -212,20 +216,23 @@ def _read_table(path):
     """The table of means: its sheet of a workbook, or the text file."""
     try:
         if path.suffix == ".txt":
+            check_text(path, MAX_SCORE_BYTES)
             # Python's engine finds the separator.
             table = pd.read_csv(path, sep=None, engine="python")
         else:
+            check_size(path, MAX_SCORE_BYTES)
+            check_archive(path, MAX_SCORE_BYTES)
             # The other sheets are many times larger and are not read.
             with pd.ExcelFile(path, engine="openpyxl") as book:
                 if _SHEET not in book.sheet_names:
                     raise ValueError(
-                        f"{path}: expected a sheet {_SHEET!r}. Received: "
-                        f"sheets={book.sheet_names}"
+                        f"expected a sheet {_SHEET!r}. Received: "
+                        f"sheets={quoted(book.sheet_names)}"
                     )
                 table = pd.read_excel(book, sheet_name=_SHEET)
-    except (OSError, KeyError, BadZipFile, *_NO_TEXT_TABLE) as error:
+    except Exception as error:  # openpyxl reports damage in many ways
         raise ValueError(
-            f"{path} cannot be read as a table: {error}"
+            f"{path} cannot be read as a table: {reason_of(error)}"
         ) from error
     return table.rename(columns=lambda name: str(name).strip())
 
@@ -242,7 +249,8 @@ def _as_numbers(ratings, path):
 
 
 def _is_whole(value):
-    return pd.notna(value) and str(value).removesuffix(".0").isdecimal()
+    digits = "" if pd.isna(value) else str(value).removesuffix(".0")
+    return digits.isdecimal() and len(digits) <= _MAX_DIGITS
 
 
 def _genders(root):
@@ -255,7 +263,7 @@ def _genders(root):
     if not {_NUMBER, "Gender"} <= set(labels):
         raise ValueError(
             f"{found[0]}: expected the columns {_NUMBER}, Gender. Received: "
-            f"columns={list(labels)}"
+            f"columns={quoted(list(labels))}"
         )
     return {
         number: GENDERS.get(code)

@@ -6,8 +6,15 @@ from pathlib import Path
 import pandas as pd
 
 from fdin_tf.data.clips import check_clips
+from fdin_tf.file_limits import check_text
+from fdin_tf.plain_text import quoted
 
-FILE_NAME = re.compile(r"(\d{3})_(deliberate|spontaneous)_smile_(\d+)\.mp4")
+#: Largest details file, bytes: some hundred thousand videos.
+MAX_DETAILS_BYTES = 2**25
+FILE_NAME = re.compile(
+    r"(\d{3})_(deliberate|spontaneous)_smile_(\d{1,9})\.mp4", re.ASCII
+)
+AGE = re.compile(r"\d{1,3}", re.ASCII)
 SMILE_TYPES = {"deliberate": "posed", "spontaneous": "spontaneous"}
 
 # Dibeklioglu, Salah and Gevers, "Recognition of Genuine Smiles", IEEE TMM
@@ -99,6 +106,7 @@ def _find_details(root):
 
 def _data_lines(details):
     """Numbered lines after the header, whose length is not documented."""
+    check_text(details, MAX_DETAILS_BYTES)
     try:
         lines = details.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:
@@ -124,14 +132,15 @@ def _parse(fields, place):
         ("subject", subject, parts and parts[1] == subject, "the code in the "
          "file name"),
         ("gender", gender, gender in ("female", "male"), "female or male"),
-        ("age", age, age.isdecimal() and int(age) <= 120, "whole years"),
+        ("age", age, AGE.fullmatch(age) and int(age) <= 120, "whole years"),
         ("smile type", smile, parts and parts[2] == smile, "the smile type in "
          "the file name"),
     )  # fmt: skip
     for field, value, is_valid, expected in checks:
         if not is_valid:
             raise ValueError(
-                f"{place}, {field}: expected {expected}. Received: {value!r}"
+                f"{place}, {field}: expected {expected}. Received: "
+                f"{quoted(value)}"
             )
     return {
         "clip_id": Path(name).stem,

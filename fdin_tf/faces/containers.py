@@ -1,7 +1,21 @@
-"""When a video file should end, by its own header."""
+"""What a video file is, and when it should end, by its own header."""
 
+import re
 import struct
 from pathlib import Path
+
+#: Kinds of files that are read as videos, in words.
+CONTAINERS = "MP4, MOV, AVI, Matroska, WebM, MPEG, ASF, FLV, Ogg"
+_HEADS = re.compile(
+    rb"....(?:ftyp|moov|mdat|wide|free|skip)"  # MP4, MOV, 3GP
+    rb"|RIFF....AVI |\x1aE\xdf\xa3"
+    rb"|\x00\x00\x01[\xb3\xba]|G.{187}G|.{4}G.{191}G"  # MPEG: plain, packets
+    rb"|\x30\x26\xb2\x75\x8e\x66\xcf\x11|FLV\x01|OggS",
+    re.DOTALL,
+)
+_HEAD = 200  # bytes
+# What is read of an MP4 beside its frames: times and places of these.
+_MAX_INDEX = 2**26
 
 
 def shown_seconds(path):
@@ -31,9 +45,22 @@ def shown_seconds(path):
                         _boxes(_find(_boxes(track), b"edts")), b"elst"
                     )
                     return _edit_ticks(edits) / ticks
-        except (LookupError, struct.error, ZeroDivisionError):
+        except (LookupError, struct.error, ZeroDivisionError, OverflowError):
             pass
     return None
+
+
+def is_container(path):
+    """Whether a file begins as one of `CONTAINERS`.
+
+    Beside them, FFmpeg opens pictures and lists of further files and
+    addresses, which it would follow.
+
+    Args:
+        path: The file.
+    """
+    with open(path, "rb") as file:
+        return _HEADS.match(file.read(_HEAD)) is not None
 
 
 def stores_frame_count(path):
@@ -53,7 +80,7 @@ def _edit_ticks(edits):
     wide = edits[0] == 1
     each, row = (8, 20) if wide else (4, 12)
     total = 0
-    for k in range(_number(edits, 4, 4)):
+    for k in range(_number(edits, 4, 4)):  # ends with the data at the latest
         start = 8 + row * k
         if _number(edits, start + each, each) != 2 ** (8 * each) - 1:
             total += _number(edits, start, each)
@@ -83,7 +110,9 @@ def _file_boxes(file, size):
             length, skip = _number(head, 8, 8), 16
         if length < skip:  # 0: up to the end of the file
             return
-        if head[4:8] == b"moov" and start + length <= size:
+        if head[4:8] == b"moov" and start + length <= min(
+            size, start + _MAX_INDEX
+        ):
             file.seek(start + skip)
             yield b"moov", file.read(length - skip)
         start += length

@@ -2,15 +2,23 @@
 
 import re
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
 
+from fdin_tf.csv_files import read_csv_pieces
 from fdin_tf.faces.ibug import LEAST_HEIGHT
 from fdin_tf.faces.ibug import flat_faces
 from fdin_tf.faces.ibug import order_contradictions
+from fdin_tf.faces.video import MAX_FRAMES
+from fdin_tf.file_limits import read_npz
+from fdin_tf.plain_text import quoted
+from fdin_tf.plain_text import reason_of
 
+#: Largest files, bytes, and largest coordinate, pixels.
+MAX_CSV_BYTES = 2**28
+MAX_NPZ_BYTES = 2**28
+MAX_COORDINATE = 10**6
 # iBUG order, from 0: outer and inner corner of the eye that is left in the
 # image, inner and outer corner of the right one. Corners, since the lids
 # would move the middle of the six points when the eyes narrow in a smile.
@@ -58,7 +66,9 @@ def load_landmarks(path):
         ValueError: If the table lacks a column, holds no number where one is
             expected, names a frame twice, knows a face only in part, has
             left and right exchanged, or 68 points on one line or in another
-            order; with file, column and line.
+            order; with file, column and line. Also if the file is larger
+            than `MAX_CSV_BYTES`, unpacks to more than `MAX_NPZ_BYTES`, or
+            has more than `MAX_FRAMES` frames.
     """
     path = Path(path)
     if not path.is_file():
@@ -90,9 +100,9 @@ def check_landmarks(
 
     Raises:
         ValueError: If the shape is another one, a face is known in part
-            only, a value is infinite, the eyes are exchanged, or 68 points
-            lie on one line (see `flat_faces`) or are not in iBUG order (see
-            `order_contradictions`).
+            only, a value is beyond `MAX_COORDINATE`, the eyes are exchanged,
+            or 68 points lie on one line (see `flat_faces`) or are not in iBUG
+            order (see `order_contradictions`).
     """
     points = np.asarray(landmarks, "float64")
     allowed = NUM_POINTS if num_points is None else (num_points,)
@@ -118,10 +128,10 @@ def check_landmarks(
             "a face must be known in full or not at all",
             f"no value for {'xy'[axis]}_{point}",
         )
-    for frame, point, axis in np.argwhere(np.isinf(points)):
+    for frame, point, axis in np.argwhere(np.abs(points) > MAX_COORDINATE):
         refuse(
             frame,
-            "coordinates must be finite",
+            f"coordinates must be within {MAX_COORDINATE:,} pixels and finite",
             f"{'xy'[axis]}_{point}={points[frame, point, axis]}",
         )
     left, right = np.moveaxis(eyes_of(points)[..., 0], 1, 0)
@@ -151,75 +161,92 @@ def check_landmarks(
 
 def _load_npz(path):
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            names = sorted(arrays)
-            points = arrays["landmarks"] if "landmarks" in names else None
-        if points is not None:
-            points = points.astype("float64")
-    except (OSError, EOFError, TypeError, ValueError, BadZipFile) as error:
-        reason = " ".join(str(error).split())
+        arrays = read_npz(path, MAX_NPZ_BYTES)
+        points = arrays.get("landmarks")
+        if points is not None and points.dtype.kind not in "fiu":
+            raise ValueError(f"dtype={points.dtype}")
+    except ValueError as error:
         raise ValueError(
-            f"{path}: is no readable .npz file of numbers ({reason})"
+            f"{path}: is no readable .npz file of numbers ({reason_of(error)})"
         ) from None
     if points is None:
         raise ValueError(
-            f"{path}: expected an array `landmarks`. Received: {names}"
+            f"{path}: expected an array `landmarks`. Received: "
+            f"{quoted(sorted(arrays))}"
         )
     return points
 
 
 def _load_csv(path):
-    try:
-        table = pd.read_csv(path, dtype=str, skipinitialspace=True)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"{path}: is no table ({reason})") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"{path}: is no table (not text)") from None
-    table.columns = table.columns.str.strip()
-    if not len(table):
+    pieces, length = [], 0
+    for table in read_csv_pieces(path, MAX_CSV_BYTES):
+        if len(table):
+            pieces.append(_read_rows(table, path))
+        length += len(table)
+        if length > MAX_FRAMES:
+            raise ValueError(
+                f"{path}: expected landmarks of at most {MAX_FRAMES:,} frames. "
+                "Received: more rows"
+            )
+    if not length:
         raise ValueError(f"{path}: expected landmarks. Received: no row")
+    points, frames = zip(*pieces)
+    points = check_landmarks(
+        np.concatenate(points),
+        path,
+        [f"line {row + 2}" for row in range(length)],
+    )
+    if frames[0] is None:
+        return points
+    return _by_frame(points, np.concatenate(frames), path)
 
-    count = sum(bool(re.fullmatch(r"x_\d+", name)) for name in table)
+
+def _read_rows(table, path):
+    """Points of some rows, and the numbers of their frames or None."""
+    table = table.rename(columns=str.strip)
+    names = list(table)
+    count = sum(bool(re.fullmatch(r"x_\d+", name)) for name in names)
     count = 68 if count > 5 else 5
     columns = [f"{axis}_{k}" for k in range(count) for axis in "xy"]
-    lacking = [name for name in columns if name not in table]
-    if lacking:
-        raise ValueError(
-            f"{path}: expected columns x_0, y_0 ... of 5 or 68 points. "
-            f"Received: no column {lacking[0]}"
-        )
+    for name in columns:
+        if name not in names:
+            raise ValueError(
+                f"{path}: expected columns x_0, y_0 ... of 5 or 68 points. "
+                f"Received: no column {name}"
+            )
     values = np.stack(
-        [_numbers(table[name], path) for name in columns], axis=-1
+        [_numbers(table, name, path) for name in columns], axis=-1
     )
-    if "success" in table:
-        values[_numbers(table["success"], path) == 0] = np.nan
-    elif "confidence" in table:
-        values[_numbers(table["confidence"], path) < 0.5] = np.nan
-    points = values.reshape(len(table), count, 2)
-    points = check_landmarks(
-        points, path, [f"line {row + 2}" for row in range(len(table))]
-    )
-    if "frame" in table:
-        points = _by_frame(points, _numbers(table["frame"], path), path)
-    return points
+    if "success" in names:
+        values[_numbers(table, "success", path) == 0] = np.nan
+    elif "confidence" in names:
+        values[_numbers(table, "confidence", path) < 0.5] = np.nan
+    frames = _numbers(table, "frame", path) if "frame" in names else None
+    return values.reshape(len(table), count, 2), frames
 
 
-def _numbers(column, path):
-    """Float64 values of a text column; empty cells are NaN."""
+def _numbers(table, name, path):
+    """Float64 values of a column of texts; empty cells are NaN."""
+    column = table[name]
+    if column.ndim != 1:
+        raise ValueError(
+            f"{path}: expected the column {name} once. Received: "
+            f"{column.shape[1]} columns"
+        )
     numbers = pd.to_numeric(column, errors="coerce").to_numpy("float64")
     wrong = np.isnan(numbers) & column.notna().to_numpy()
     for row in np.flatnonzero(wrong):
         raise ValueError(
-            f"{path}, line {row + 2}: expected a number in column "
-            f"{column.name}. Received: {column.iloc[row]!r}"
+            f"{path}, line {column.index[row] + 2}: expected a number in "
+            f"column {name}. Received: {quoted(column.iloc[row])}"
         )
     return numbers
 
 
 def _by_frame(points, frames, path):
     """Puts rows in the order of the column `frame`, NaN where it skips."""
-    bad = np.flatnonzero(~(frames >= 0) | (frames != np.round(frames)))
+    known = (frames >= 0) & (frames < 2**53)
+    bad = np.flatnonzero(~known | (frames != np.round(frames)))
     if len(bad):
         raise ValueError(
             f"{path}, line {bad[0] + 2}: expected the number of a frame in "
@@ -240,7 +267,7 @@ def _by_frame(points, frames, path):
             f"column frame. Received: frame {frames[again]} once more"
         )
     length = int(places[-1] - first) + 1
-    if length > 100 * len(frames):
+    if length > min(100 * len(frames), MAX_FRAMES):
         raise ValueError(
             f"{path}: expected frames in sequence in column frame. Received: "
             f"frame {places[-1]} in a table of {len(frames)} rows"

@@ -11,6 +11,8 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 import cv2
 import numpy as np
 
+from fdin_tf.faces.containers import CONTAINERS
+from fdin_tf.faces.containers import is_container
 from fdin_tf.faces.containers import shown_seconds
 from fdin_tf.faces.containers import stores_frame_count
 
@@ -18,8 +20,10 @@ if "OPENCV_LOG_LEVEL" not in os.environ:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
 
 MAX_SIDE = 16384  # pixels
-MAX_PIXELS = 2**26  # of one frame: 8192 x 8192
+MAX_PIXELS = 2**25  # of one frame; 7680 x 4320 are fewer
 MAX_FRAMES_PER_SECOND = 1000.0
+MAX_SECONDS = 1800.0
+MAX_FRAMES = 108_000  # half an hour at 60 frames per second
 # Containers round time stamps, often to a millisecond.
 TIME_TOLERANCE = 1e-3  # seconds
 
@@ -66,7 +70,8 @@ def probe_video(path):
     """Reads the header of a video.
 
     Args:
-        path: A video file that FFmpeg reads (.mp4, .avi, .mkv, .webm, ...).
+        path: A video file: MP4, MOV, AVI, Matroska, WebM, MPEG, ASF, FLV or
+            Ogg, whatever its name.
 
     Returns:
         A `VideoInfo`.
@@ -75,7 +80,9 @@ def probe_video(path):
         FileNotFoundError: If there is no such file.
         VideoError: If the file is a folder, empty, no video, without frames,
             cut off before its index, or if its header announces a size that
-            no camera has (more than 16384 pixels a side or 2**26 in all).
+            no camera has (more than `MAX_SIDE` pixels a side or `MAX_PIXELS`
+            in all), or more than `MAX_SECONDS` or `MAX_FRAMES`. A list of
+            further files, which FFmpeg would open, is no video.
     """
     capture, info = _open(path)
     capture.release()
@@ -103,7 +110,8 @@ def read_frames(path, frames_per_second=None):
     Raises:
         FileNotFoundError: If there is no such file.
         VideoError: As `probe_video`; also, after the last good frame, if the
-            file ends earlier than its header says: it was cut off.
+            file ends earlier than its header says (it was cut off), or goes
+            on beyond `MAX_FRAMES`.
         ValueError: If `frames_per_second` is not positive.
     """
     stored = _decode(*_open(path), pixels=True)
@@ -187,6 +195,10 @@ def _decode(capture, info, pixels):
     first, time, count = None, 0.0, 0
     try:
         while capture.grab():
+            if count == MAX_FRAMES:
+                raise VideoError(
+                    info.path, f"holds more than {MAX_FRAMES:,} frames"
+                )
             stamp = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
             first = stamp if first is None else first
             unstamped = count and not stamp - first > time
@@ -233,6 +245,12 @@ def _open(path):
     size = path.stat().st_size
     if not size:
         raise VideoError(path, "is empty (0 bytes)")
+    if not is_container(path):
+        raise VideoError(
+            path,
+            "holds no video that can be read: it begins as none of "
+            f"{CONTAINERS}",
+        )
     try:
         capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     except cv2.error as error:
@@ -268,6 +286,12 @@ def _checked_info(path, size, capture):
             path,
             f"announces {rate:g} frames per second, expected more than 0 "
             f"and at most {MAX_FRAMES_PER_SECOND:g}",
+        )
+    if count > MAX_FRAMES or count > rate * MAX_SECONDS:
+        raise VideoError(
+            path,
+            f"announces {count:.0f} frames in {count / rate:.0f} seconds, "
+            f"expected at most {MAX_FRAMES} and {MAX_SECONDS:.0f}",
         )
     if count > size:  # a frame takes a byte at the very least
         raise VideoError(path, f"announces {count:.0f} frames in {size} bytes")

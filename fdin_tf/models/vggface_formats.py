@@ -1,5 +1,6 @@
 """Readers of the public VGG-Face files, one per framework."""
 
+import contextlib
 import dataclasses
 import itertools
 import math
@@ -8,10 +9,14 @@ import h5py
 import numpy as np
 import scipy.io
 
+from fdin_tf.file_limits import check_deflated
+from fdin_tf.file_limits import check_size
 from fdin_tf.models.vggface import WEIGHT_LAYERS
+from fdin_tf.models.weight_files import MAX_WEIGHT_BYTES
 from fdin_tf.models.weight_files import list_keras_h5
 from fdin_tf.models.weight_files import read_keras_h5
 from fdin_tf.models.weight_files import read_numpy
+from fdin_tf.plain_text import reason_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,31 +59,41 @@ def read_matconvnet(path, names):
             "Expected a .mat file up to version 7 (in MATLAB, save it again "
             f"with the option '-v7'). Received: version 7.3 in path={path}"
         )
-    try:
+    with _reported(path):
+        check_size(path, MAX_WEIGHT_BYTES)
+        check_deflated(path, MAX_WEIGHT_BYTES)
         content = scipy.io.loadmat(path, simplify_cells=True)
-    except MemoryError:
-        raise
-    except Exception as error:  # SciPy reports damage in many ways.
-        raise ValueError(
-            f"Expected an undamaged .mat file. Received: path={path} ({error})"
-        ) from error
     net = content.get("net", content)
     if not isinstance(net, dict) or "layers" not in net:
         raise ValueError(
             "Expected a MatConvNet file, which has `net` or `layers`. "
             f"Received: path={path}"
         )
-    layers = {
-        layer.get("name"): layer
-        for layer in net["layers"]
-        if isinstance(layer, dict)
-    }
+    with _reported(path):
+        layers = {
+            layer["name"]: layer
+            for layer in net["layers"]
+            if isinstance(layer, dict) and isinstance(layer.get("name"), str)
+        }
     _check_found(names, layers, path)
-    return Source(
-        {name: _matconvnet_weights(name, layers[name]) for name in names},
-        channel_order="rgb",
-        mean=_matconvnet_mean(net),
-    )
+    with _reported(path):
+        return Source(
+            {name: _matconvnet_weights(name, layers[name]) for name in names},
+            channel_order="rgb",
+            mean=_matconvnet_mean(net),
+        )
+
+
+@contextlib.contextmanager
+def _reported(path):
+    """Damage, which shows in many ways, as an error that names the file."""
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(
+            "Expected an undamaged .mat file. Received: "
+            f"path={path} ({reason_of(error)})"
+        ) from error
 
 
 def read_keras(path, names):

@@ -2,13 +2,18 @@
 
 import contextlib
 import zipfile
-import zlib
 from pathlib import Path
 
 import h5py
 import numpy as np
 
-_DAMAGED = (EOFError, OSError, ValueError, zipfile.BadZipFile, zlib.error)
+from fdin_tf.file_limits import check_claim
+from fdin_tf.file_limits import check_size
+from fdin_tf.file_limits import read_npz
+from fdin_tf.plain_text import reason_of
+
+#: Most that a file of weights may hold, bytes; VGG-Face has 580 million.
+MAX_WEIGHT_BYTES = 2**31
 
 
 def check_is_file(path):
@@ -44,14 +49,15 @@ def list_keras_h5(path):
         List of layer names, in the order of the network.
 
     Raises:
-        ValueError: If the file is damaged, no HDF5 file, or does not hold
-            weights in this format.
+        ValueError: If the file is damaged, no HDF5 file, does not hold
+            weights in this format, names parts of other files as its own, or
+            claims more than `MAX_WEIGHT_BYTES`.
     """
     with _opened(path) as group:
         return [
             name
             for name in _texts(group, "layer_names")
-            if len(group[name].attrs["weight_names"])
+            if len(_member(group, name).attrs["weight_names"])
         ]
 
 
@@ -68,14 +74,15 @@ def read_keras_h5(path, names):
     Raises:
         ValueError: As `list_keras_h5`.
     """
+    weights, left = {}, MAX_WEIGHT_BYTES
     with _opened(path) as group:
-        return {
-            name: [
-                np.asarray(group[name][key])
-                for key in _texts(group[name], "weight_names")
-            ]
-            for name in names
-        }
+        for name in names:
+            layer = _member(group, name)
+            weights[name] = []
+            for key in _texts(layer, "weight_names"):
+                weights[name].append(_array(layer, key, left))
+                left -= weights[name][-1].nbytes
+    return weights
 
 
 def read_numpy(path, suffix=".npz", keys=None):
@@ -90,22 +97,21 @@ def read_numpy(path, suffix=".npz", keys=None):
         Dict of arrays by key; of an `.npy` its one array.
 
     Raises:
-        ValueError: If the file is damaged, or not of this format.
+        ValueError: If the file is damaged, not of this format, or claims
+            more than `MAX_WEIGHT_BYTES`.
     """
     try:
         is_archive = zipfile.is_zipfile(path)
         if is_archive != (suffix == ".npz"):
             raise ValueError(f"{'' if is_archive else 'not '}a zip archive")
-        content = np.load(path, allow_pickle=False)
-        if not is_archive:
-            return content
-        with content:
-            wanted = content.files if keys is None else keys
-            return {key: content[key] for key in content.files if key in wanted}
-    except _DAMAGED as error:
+        if is_archive:
+            return read_npz(path, MAX_WEIGHT_BYTES, keys)
+        check_size(path, MAX_WEIGHT_BYTES)
+        return np.load(path, allow_pickle=False)
+    except Exception as error:  # NumPy reports damage in many ways
         raise ValueError(
             f"Expected an undamaged {suffix} file of plain arrays. "
-            f"Received: path={path} ({error})"
+            f"Received: path={path} ({reason_of(error)})"
         ) from error
 
 
@@ -121,8 +127,8 @@ def assign_weights(model, weights, path, bgr_layer=None):
 
     Raises:
         ValueError: If the arrays of a layer are not two, have other shapes
-            than the layer's, or hold NaN or infinity. The model is unchanged
-            then.
+            than the layer's, or hold anything but finite numbers. The model
+            is unchanged then.
     """
     for name, arrays in weights.items():
         expected = [tuple(w.shape) for w in model.get_layer(name).weights]
@@ -132,6 +138,12 @@ def assign_weights(model, weights, path, bgr_layer=None):
                 f"Layer '{name}' expects kernel and bias of shapes "
                 f"{_listed(expected)}. Received: {_listed(received)} "
                 f"in path={path}"
+            )
+        kinds = {np.asarray(array).dtype.kind for array in arrays}
+        if not kinds <= set("fiu"):
+            raise ValueError(
+                f"Layer '{name}' expects numbers. Received: something else in "
+                f"path={path}"
             )
         if not all(np.isfinite(array).all() for array in arrays):
             raise ValueError(
@@ -147,21 +159,53 @@ def assign_weights(model, weights, path, bgr_layer=None):
 @contextlib.contextmanager
 def _opened(path):
     """The HDF5 group that holds one group per layer."""
+    is_keras = False
     try:
         with h5py.File(path, "r") as file:
-            group = file.get("model_weights", file)
-            if "layer_names" not in group.attrs:
-                raise ValueError(
-                    "Expected a Keras .h5 file with the attribute "
-                    "`layer_names` (a .weights.h5 file of Keras 3 is read by "
-                    f"`model.load_weights`). Received: path={path}"
-                )
-            yield group
-    except (OSError, KeyError) as error:
+            group = file
+            if isinstance(_member(file, "model_weights"), h5py.Group):
+                group = _member(file, "model_weights")
+            is_keras = "layer_names" in group.attrs
+            if is_keras:
+                yield group
+    except Exception as error:  # h5py reports damage in many ways
         raise ValueError(
             "Expected an undamaged Keras .h5 file. "
-            f"Received: path={path} ({error})"
+            f"Received: path={path} ({reason_of(error)})"
         ) from error
+    if not is_keras:
+        raise ValueError(
+            "Expected a Keras .h5 file with the attribute `layer_names` (a "
+            ".weights.h5 file of Keras 3 is read by `model.load_weights`). "
+            f"Received: path={path}"
+        )
+
+
+def _member(group, name):
+    """What a name in a group stands for; None for nothing.
+
+    HDF5 files can name parts of other files as their own.
+    """
+    place = group
+    for part in name.split("/"):
+        link = place.get(part, getlink=True)
+        if isinstance(link, h5py.ExternalLink):
+            raise ValueError(f"{name!r} is in another file, {link.filename!r}")
+        if link is None:
+            return None
+        place = place[part]
+    return place
+
+
+def _array(group, name, most):
+    """An array of the file's own, at most `most` bytes large."""
+    data = _member(group, name)
+    if data.external or data.is_virtual:
+        raise ValueError(f"{name!r} is kept in other files")
+    check_claim(repr(name), data.nbytes, data.id.get_storage_size(), most)
+    if data.dtype.kind not in "fiu":
+        raise ValueError(f"{name!r} holds no numbers: dtype={data.dtype}")
+    return data[()]
 
 
 def _texts(group, attribute):
