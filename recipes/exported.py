@@ -11,6 +11,7 @@ from fdin_tf.data.cache import read_json
 from fdin_tf.data.encode import encode_clips
 from fdin_tf.faces import FaceConfig
 from fdin_tf.faces import FaceWarp
+from fdin_tf.models.model_files import load_model_file
 from fdin_tf.serving.export import CARD
 from fdin_tf.serving.export import KERAS_MODEL
 from fdin_tf.serving.export import latest_version
@@ -99,7 +100,7 @@ def load_exported(folder):
             f"Expected an exported model with {CARD} and {KERAS_MODEL}. "
             f"Received: model={path}"
         )
-    joined = keras.saving.load_model(path / KERAS_MODEL, compile=False)
+    joined = load_model_file(path / KERAS_MODEL)
     face = FaceConfig(
         **{
             name: tuple(value) if isinstance(value, list) else value

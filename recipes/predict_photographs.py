@@ -1,12 +1,12 @@
 """Answers for photographs, with the pixels that carried them."""
 
-import keras
 import numpy as np
 from rich.table import Table
 
 from fdin_tf.data.image_files import read_image
 from fdin_tf.explain.answer_relevance import answer_relevance
 from fdin_tf.models import single_networks
+from fdin_tf.models.model_files import load_model_file
 from fdin_tf.progress import console
 from fdin_tf.progress import progress_bar
 from fdin_tf.serving import PhotographPredictor
@@ -44,9 +44,7 @@ def predict_photographs(config):
             f"model={config.model}, a model of photographs"
         )
     predictor = PhotographPredictor(config.model)
-    networks = single_networks(
-        keras.saving.load_model(predictor.path / KERAS_MODEL, compile=False)
-    )
+    networks = single_networks(load_model_file(predictor.path / KERAS_MODEL))
     taken = names_taken(config.files, config.output_dir)
     rows, failures = [], {}
     with progress_bar() as bar:
