@@ -11,6 +11,7 @@ import threading
 import tensorflow as tf
 import tyro
 
+from fdin_tf.plain_text import one_line
 from fdin_tf.progress import console
 
 # The last is a further package that an option needs.
@@ -121,5 +122,5 @@ def _ended_by_signals():
 
 def fail(error):
     """Prints one line and ends the program with code 2."""
-    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    print(f"error: {one_line(error)}", file=sys.stderr)
     sys.exit(2)

@@ -135,7 +135,8 @@ def write_html_report(path, title, facts, sections):
         ),
     )
     with atomic_path(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        # Names of files may have bytes that are no text.
+        temporary.write_text(page, encoding="utf-8", errors="replace")
     return path
 
 
