@@ -1,0 +1,1 @@
+"""Faults of disk, machine and user during the main job."""
