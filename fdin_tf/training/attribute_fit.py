@@ -18,12 +18,13 @@ from fdin_tf.data.cache import sweep
 from fdin_tf.data.cache import write_json
 from fdin_tf.models.levi_hassner import CLASSES
 from fdin_tf.training.epoch_seeds import seed_dropout
+from fdin_tf.training.optimizers import FusedAdam
 
 OPTIMIZERS = {
     "nesterov": functools.partial(
         keras.optimizers.SGD, momentum=0.9, nesterov=True
     ),
-    "adam": keras.optimizers.Adam,
+    "adam": FusedAdam,
 }
 _WEIGHTS = "weights.weights.h5"
 _HISTORY = "history.json"

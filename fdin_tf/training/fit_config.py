@@ -5,15 +5,15 @@ import functools
 import math
 from typing import Literal
 
-import keras
-
 from fdin_tf.data.clips import TARGET_CLASSES
+from fdin_tf.training.optimizers import FusedAdam
+from fdin_tf.training.optimizers import FusedRMSprop
 
 OPTIMIZERS = {
-    "adam": keras.optimizers.Adam,
+    "adam": FusedAdam,
     # Its epsilon stands under the square root: the one of Adam, squared.
     # With Keras' own, gradients below 3e-4 would hardly count.
-    "rmsprop": functools.partial(keras.optimizers.RMSprop, epsilon=1e-14),
+    "rmsprop": functools.partial(FusedRMSprop, epsilon=1e-14),
 }
 LOSSES = {"squared": "mse", "absolute": "mae"}
 
