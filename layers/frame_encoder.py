@@ -81,10 +81,10 @@ class FrameEncoder(keras.layers.Layer):
         # Equal chunks, with at most one frame of padding each. There is one
         # chunk even without a frame, so that no encoder meets an empty batch.
         if at_once:
-            num_chunks, size = 1, num_frames + 1 // (1 + num_frames)
+            num_chunks, size = 1, _divided(num_frames, 1)
         else:
-            num_chunks = 1 + num_frames // self.chunk_size
-            size = 1 + num_frames // num_chunks
+            num_chunks = _divided(num_frames, self.chunk_size)
+            size = _divided(num_frames, num_chunks)
         padding = num_chunks * size - num_frames
         flat = ops.reshape(frames, (num_frames, *frame_shape))
         flat = ops.concatenate(
@@ -162,3 +162,8 @@ class FrameEncoder(keras.layers.Layer):
     def from_config(cls, config):
         encoder = keras.saving.deserialize_keras_object(config["encoder"])
         return cls(**{**config, "encoder": encoder})
+
+
+def _divided(number, parts):
+    """Rounded up, and at least 1, of an integer or of a tensor."""
+    return 1 + (number - 1 + 1 // (1 + number)) // parts

@@ -93,12 +93,37 @@ class LocalResponseNormalization(keras.layers.Layer):
     def call(self, activations):
         half = self.compute_dtype == "float16"
         x = ops.cast(activations, "float32" if half else self.compute_dtype)
+        normalized = self._normalized(ops.reshape(x, (-1, x.shape[-1])))
+        normalized = ops.reshape(normalized, ops.shape(x))
+        return ops.cast(normalized, self.compute_dtype)
+
+    def _normalized(self, x):
+        """The equation for vectors of channels, with a gradient of its own.
+
+        That passes over the activations five times instead of twelve.
+        """
         channel = ops.arange(x.shape[-1])
         distance = ops.abs(ops.expand_dims(channel, 1) - channel)
         band = ops.cast(distance <= self.depth_radius, x.dtype)
-        sums = ops.tensordot(ops.square(x), band * self.alpha, axes=1)
-        normalized = x * _power(self.bias + sums, -self.beta)
-        return ops.cast(normalized, self.compute_dtype)
+        bias = ops.full((x.shape[-1],), self.bias, x.dtype)
+
+        @ops.custom_gradient
+        def normalize(x):
+            # A vector of biases is added within the product.
+            sums = ops.matmul(ops.square(x), self.alpha * band) + bias
+            factor = _power(sums, -self.beta)
+            y = x * factor
+
+            def gradient(*d_y, upstream=None):
+                d_y = d_y[0] if upstream is None else upstream
+                through_sums = ops.matmul(
+                    d_y * y / sums, -2 * self.alpha * self.beta * band
+                )
+                return d_y * factor + x * through_sums
+
+            return y, gradient
+
+        return normalize(x)
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)
