@@ -1,6 +1,5 @@
 """SavedModels that answer from aligned frames and from features."""
 
-import dataclasses
 from pathlib import Path
 
 import keras
@@ -11,11 +10,16 @@ from fdin_tf.data.cache import atomic_path
 from fdin_tf.data.cache import read_json
 from fdin_tf.data.cache import sweep
 from fdin_tf.data.cache import write_json
-from fdin_tf.explain.explained import explained
-from fdin_tf.explain.explained import holds_reasons
+from fdin_tf.serving.card_text import card_text
+from fdin_tf.serving.signatures import clip_signatures
+from fdin_tf.serving.warmup import WARMUP
+from fdin_tf.serving.warmup import replay
+from fdin_tf.serving.warmup import warmup_requests
+from fdin_tf.serving.warmup import write_warmup
 from layers import FrameEncoder
 
 CARD = "assets.extra/card.json"
+CARD_TEXT = "assets.extra/MODEL_CARD.md"
 KERAS_MODEL = "assets.extra/model.keras"
 _TOLERANCE = {"float32": 1e-4, "bfloat16": 5e-2, "float16": 1e-2}
 
@@ -58,17 +62,18 @@ def export_model(model, encoder, folder, card):
     """Writes a model, joined to its encoder, as the next version.
 
     The SavedModel `folder/<version>` has these signatures, with the outputs
-    of `explained(model)` by name:
+    of `explained(model)` and of `expected_error` by name:
 
     - `serving_default`: `frames` `(b, t, height, width, channels)` uint8 and
       `mask` `(b, t)` bool,
+    - `from_jpeg`: `frames_jpeg` `(b, t)`, the bytes of JPEG or PNG files of
+      that size, and `lengths` `(b,)` int32, how many of them are real,
     - with an encoder, `from_features`: `features` `(b, t, h, w, c)` float32
       and `mask`.
 
-    Beside it stand `assets.extra/card.json` (what the model is and how well
-    it did) and `assets.extra/model.keras` (the same network for Keras). The
-    SavedModel is loaded again and compared with the Keras model; the version
-    appears under its number only after that.
+    In all of them, a frame of one value throughout counts as padding: such
+    frames are what TensorFlow Serving pads with. What stands beside the
+    SavedModel, and when it appears, tells `write_version`.
 
     Args:
         model: A trained model, on features such as FDIN, or on frames such as
@@ -85,35 +90,24 @@ def export_model(model, encoder, folder, card):
         RuntimeError: If the reloaded SavedModel answers differently.
     """
     joined = model if encoder is None else join_encoder(model, encoder)
-    signatures = {"serving_default": _of_clips(joined, "frames")}
-    if encoder is not None:
-        signatures["from_features"] = _of_clips(model, "features")
+    on_features = None if encoder is None else model
+    signatures = clip_signatures(joined, on_features, card)
     return write_version(folder, joined, signatures, card, model.compute_dtype)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Signature:
-    """A network as a SavedModel answers with it.
-
-    Attributes:
-        network: Keras model of a dict of inputs; gives a dict of outputs.
-        inputs: `tf.TensorSpec` of every input, by its name.
-        samples: Array of every input, by its name: what the SavedModel is
-            tried with.
-    """
-
-    network: keras.Model
-    inputs: dict[str, tf.TensorSpec]
-    samples: dict[str, np.ndarray]
 
 
 def write_version(folder, model, signatures, card, compute_dtype):
     """Writes the next version of a model, whole or not at all.
 
-    Beside the SavedModel `folder/<version>` stand `assets.extra/card.json`
-    and `assets.extra/model.keras`. The SavedModel is loaded again and
-    compared with the networks; the version appears under its number only
-    after that.
+    Beside the SavedModel `folder/<version>` stand, in `assets.extra`:
+
+    - `card.json`, what the model is and how well it did, and `MODEL_CARD.md`,
+      the same to be read,
+    - `model.keras`, the same network for Keras,
+    - `tf_serving_warmup_requests`, which TensorFlow Serving replays before
+      the version answers.
+
+    The SavedModel is loaded again, compared with the networks and asked all
+    of these requests; the version appears under its number only after that.
 
     Args:
         folder: Folder of the model's versions.
@@ -128,28 +122,25 @@ def write_version(folder, model, signatures, card, compute_dtype):
     Raises:
         RuntimeError: If the reloaded SavedModel answers differently.
     """
-    endpoints = {name: _endpoint(of) for name, of in signatures.items()}
     sweep(folder)
     path = Path(folder).resolve() / str(_next_version(folder))
+    requests = warmup_requests(signatures)
     with atomic_path(path) as new:
         archive = keras.export.ExportArchive()
         for signature in signatures.values():
             archive.track(signature.network)
-        for name, endpoint in endpoints.items():
-            archive.add_endpoint(name, endpoint)
+        for name, signature in signatures.items():
+            archive.add_endpoint(name, signature.answer)
         archive.write_out(str(new), verbose=False)
         (new / CARD).parent.mkdir(parents=True, exist_ok=True)
         model.save(new / KERAS_MODEL)
         write_json(new / CARD, card)
-        loaded = tf.saved_model.load(str(new))
-        for name, endpoint in endpoints.items():
-            _compare(
-                name,
-                endpoint,
-                loaded.signatures[name],
-                signatures[name].samples,
-                _TOLERANCE[compute_dtype],
-            )
+        (new / CARD_TEXT).write_text(card_text(card), encoding="utf-8")
+        write_warmup(new / WARMUP, path.parent.name, requests)
+        loaded = tf.saved_model.load(str(new)).signatures
+        for name, signature in signatures.items():
+            _compare(name, signature, loaded[name], _TOLERANCE[compute_dtype])
+        replay(loaded, requests)
     return path
 
 
@@ -204,41 +195,10 @@ def _next_version(folder):
     return max(_versions(folder), default=0) + 1
 
 
-def _of_clips(model, name):
-    """Signature of a model on clips; two of different length as samples."""
-    # The network with what explains it, if anything does.
-    network = explained(model) if holds_reasons(model) else model
-    spec = network.input[name]
-    rng = np.random.default_rng(0)
-    values = rng.uniform(0, 255, (2, 6, *spec.shape[2:]))
-    return Signature(
-        network,
-        {
-            name: tf.TensorSpec(spec.shape, spec.dtype, name=name),
-            "mask": tf.TensorSpec((None, None), tf.bool, name="mask"),
-        },
-        {
-            name: values.astype(spec.dtype),
-            "mask": np.arange(6) < np.array([[6], [4]]),
-        },
-    )
-
-
-def _endpoint(signature):
-    """The network as a function of its named tensors, in their order."""
-
-    @tf.function(input_signature=[*signature.inputs.values()])
-    def endpoint(*tensors):
-        inputs = dict(zip(signature.inputs, tensors))
-        return signature.network(inputs, training=False)
-
-    return endpoint
-
-
-def _compare(name, endpoint, loaded, samples, tolerance):
+def _compare(name, signature, loaded, tolerance):
     """The same samples through the file and through Keras."""
-    samples = {key: tf.constant(array) for key, array in samples.items()}
-    expected = endpoint(*samples.values())
+    samples = {k: tf.constant(v) for k, v in signature.samples.items()}
+    expected = signature.answer(*samples.values())
     found = loaded(**samples)
     for output, value in expected.items():
         if not np.allclose(

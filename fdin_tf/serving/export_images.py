@@ -4,16 +4,13 @@ import dataclasses
 import platform
 from importlib.metadata import version
 
-import numpy as np
-import tensorflow as tf
-
 from fdin_tf.faces.crops import CROP_SCHEMES
 from fdin_tf.faces.crops import CropScheme
 from fdin_tf.models.gnet_snet import CLASSES
 from fdin_tf.models.gnet_snet import DENSE
 from fdin_tf.models.gnet_snet import single_networks
-from fdin_tf.serving.export import Signature
 from fdin_tf.serving.export import write_version
+from fdin_tf.serving.signatures import image_signatures
 from fdin_tf.version import __version__
 
 LIMITS = (
@@ -99,9 +96,12 @@ def export_image_model(model, folder, card):
 
     The SavedModel `folder/<version>` has the signature `serving_default`:
     `images` uint8, the crops of each face, `(b, size, size, 3)` of a single
-    network or `(b, n, size, size, 3)` of the mean of n; and the probabilities
-    `(b, classes)` by the name of the target. Card, Keras model and trial are
-    as of `fdin_tf.serving.export.write_version`.
+    network or `(b, n, size, size, 3)` of the mean of n; and `from_jpeg`:
+    `images_jpeg`, the bytes of JPEG or PNG files of these crops, `(b,)` or
+    `(b, n)`. Both give the probabilities `(b, classes)` by the name of the
+    target and, where the card tells the accuracy of a test,
+    `<target>_accuracy` `(b, 1)`, %. Card, Keras model and trial are as of
+    `fdin_tf.serving.export.write_version`.
 
     Args:
         model: Trained model of `fdin_tf.models.gnet_snet`: GNet, SNet.
@@ -117,13 +117,7 @@ def export_image_model(model, folder, card):
     """
     shape = tuple(model.input["images"].shape[1:])
     _check_card(card, model, shape)
-    rng = np.random.default_rng(0)
-    signature = Signature(
-        model,
-        {"images": tf.TensorSpec((None, *shape), tf.uint8, name="images")},
-        {"images": rng.integers(0, 256, (2, *shape), np.uint8)},
-    )
-    signatures = {"serving_default": signature}
+    signatures = image_signatures(model, card)
     return write_version(folder, model, signatures, card, trunk_dtype(model))
 
 
