@@ -1,5 +1,6 @@
 """Arrays on disk under content keys; one atomic, checksummed file each."""
 
+import contextlib
 import hashlib
 import io
 import json
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import platformdirs
+
+from fdin_tf.data.spooled import SpooledRows
 
 _BLOCK = 1 << 20
 _A_DAY = 24 * 3600.0  # seconds
@@ -109,6 +112,42 @@ class ArrayCache:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as temporary, open(temporary, "wb") as file:
             np.savez(file, **arrays)
+
+    def put_chunks(self, key, chunks):
+        """Writes arrays that come in chunks of rows, as `put` would.
+
+        Memory is bounded by a chunk: rows wait in temporary files.
+
+        Args:
+            key: The key.
+            chunks: Iterable of dicts of arrays, at least one, all of the same
+                names; the rows of a name are joined in order.
+
+        Raises:
+            ValueError: If there is no chunk, or chunks differ in their names,
+                or in the shape or dtype of a row.
+        """
+        with contextlib.ExitStack() as stack:
+            rows = {}
+            for chunk in chunks:
+                for name in () if rows else chunk:
+                    rows[name] = stack.enter_context(SpooledRows())
+                if chunk.keys() != rows.keys():
+                    raise ValueError(
+                        f"Expected chunks of {', '.join(rows)}. Received: "
+                        f"{', '.join(chunk) or 'nothing'}"
+                    )
+                for name, array in chunk.items():
+                    rows[name].append(array)
+            if not rows:
+                raise ValueError("Expected a chunk of arrays. Received: none")
+            path = stack.enter_context(atomic_path(self.path(key)))
+            with zipfile.ZipFile(path, "w") as archive:
+                for name, array in rows.items():
+                    with archive.open(
+                        f"{name}.npy", "w", force_zip64=True
+                    ) as f:
+                        array.write_npy(f)
 
 
 def _arrays_of(content):
