@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-_STILL = 0.1  # change below which a place counts as still, in units of features
+STILL = 0.1  # change below which a place counts as still, in units of features
 
 
 @keras.saving.register_keras_serializable(package="fdin_tf")
@@ -88,7 +88,7 @@ class NeutralDifference(keras.layers.Layer):
                 axis=1,
                 keepdims=True,
             ) / ops.maximum(frames, 1)
-            difference = difference / ops.sqrt(mean_square + _STILL**2)
+            difference = difference / ops.sqrt(mean_square + STILL**2)
         return ops.cast(difference, self.compute_dtype)
 
     def _mask_of(self, features, mask):

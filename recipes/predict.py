@@ -25,6 +25,7 @@ import itertools
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import tyro
 from tyro.conf import Positional
 
@@ -183,8 +184,9 @@ def _draw(prediction, predictor, row, path):
     seen = prediction.attention or ClipAttention(None, None)
     if seen.temporal is not None:
         figures[_FRAMES] = plot_temporal_attention(
-            prediction.frames, seen.temporal, prediction.seconds, title=title
-        )
+            prediction.frames, seen.temporal, prediction.seconds,
+            title=title, frame_seconds=prediction.shown_seconds,
+        )  # fmt: skip
     if seen.spatial is not None:
         figures[_PLACES] = plot_spatial_attention(
             _places(prediction), limits=None, title=_narrow(title)
@@ -206,7 +208,8 @@ def _places(prediction):
     )
     middle = len(spatial) // 2
     top = middle if temporal is None else int(temporal.argmax())
-    frame = prediction.frames[top]
+    nearest = np.abs(prediction.shown - top).argmin()
+    top, frame = prediction.shown[nearest], prediction.frames[nearest]
     return {
         f"at {prediction.seconds[top]:.2f} s": [(frame, spatial[top])],
         "mean over all frames": [(frame, spatial.mean(axis=0))],

@@ -26,7 +26,7 @@ def row_of(prediction, warp):
     row = {
         "video": str(prediction.path),
         "target": prediction.target,
-        "num_frames": len(prediction.frames),
+        "num_frames": len(prediction.seconds),
     }
     if prediction.target in TARGET_CLASSES:
         best = int(prediction.estimate.argmax())

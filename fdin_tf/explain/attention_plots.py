@@ -161,8 +161,9 @@ def plot_first_layer(components, ratios, title=""):
 
 
 def plot_temporal_attention(
-    frames, temporal, seconds, phases=None, num_frames=9, title=""
-):
+    frames, temporal, seconds, phases=None, num_frames=9, title="",
+    frame_seconds=None,
+):  # fmt: skip
     """Attention weight of every frame of a clip, under a strip of frames.
 
     Figure 10 of Pei et al. (2020). Weights are multiplied by the number of
@@ -180,13 +181,15 @@ def plot_temporal_attention(
         num_frames: How many frames the strip has, evenly spaced; each stands
             over its time, which a tick marks.
         title: Headline.
+        frame_seconds: Times of `frames` where they are only some of the
+            clip's, `(len(frames),)`; None: they are all.
 
     Returns:
         A matplotlib `Figure`. A dashed line marks the largest weight.
 
     Raises:
         ValueError: If the clip has no frame, or frames, weights, times and
-            phases are not equally many.
+            phases are not equally many; or not as many faces as times of them.
 
     Reference:
     - [Pei et al., 2020](https://arxiv.org/abs/1711.08690), section V-E2.
@@ -195,7 +198,14 @@ def plot_temporal_attention(
     phases = phases or {}
     counts = {"temporal": len(temporal), "seconds": len(seconds)}
     counts |= {name: len(where) for name, where in phases.items()}
-    counts |= {} if frames is None else {"frames": len(frames)}
+    if frame_seconds is None:
+        frame_seconds = seconds
+        counts |= {} if frames is None else {"frames": len(frames)}
+    elif len(frames) != len(frame_seconds):
+        raise ValueError(
+            "Expected a time of every face. Received: frames of length "
+            f"{len(frames)}, frame_seconds of length {len(frame_seconds)}"
+        )
     if len(set(counts.values())) != 1 or not len(temporal):
         raise ValueError(
             "Expected a weight, a time, a face and the phases of every frame, "
@@ -224,7 +234,10 @@ def plot_temporal_attention(
     )  # fmt: skip
     axes.spines[["top", "right"]].set_visible(False)
     for place in strip:
-        _draw_strip(place, np.asarray(frames), seconds, num_frames, num_places)
+        _draw_strip(
+            place, np.asarray(frames), np.asarray(frame_seconds, float),
+            num_frames, num_places,
+        )  # fmt: skip
     peak = seconds[relative.argmax()]
     words = [f"largest weight {largest:.2f} times the uniform, at {peak:.2f} s"]
     words += [

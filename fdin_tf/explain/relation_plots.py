@@ -268,7 +268,7 @@ def plot_prediction(prediction, title, num_pairs=3, num_frames=8):
         place.axis("off")
     for place, number in zip(rows.flat, places):
         place.imshow(frames[number])
-        place.set_title(f"{prediction.seconds[number]:.2f} s", fontsize=8)
+        place.set_title(f"{prediction.shown_seconds[number]:.2f} s", fontsize=8)
     figure.supxlabel("left and right as in the image", fontsize=8)
     finish(figure, title, _describe(ranked.head(num_pairs)), fontsize=12)
     return figure

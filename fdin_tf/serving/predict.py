@@ -1,5 +1,6 @@
 """Estimates for videos from an exported model."""
 
+import contextlib
 import dataclasses
 from pathlib import Path
 
@@ -8,13 +9,20 @@ import tensorflow as tf
 
 from fdin_tf.data.crops import crop_chunks
 from fdin_tf.data.crops import warp_frames
+from fdin_tf.data.spooled import SpooledRows
 from fdin_tf.explain.attention import ClipAttention
 from fdin_tf.faces import FaceConfig
 from fdin_tf.faces import FaceWarp
 from fdin_tf.faces import aligned_chunks
 from fdin_tf.faces import track_face
+from fdin_tf.models.model_files import load_model_file
+from fdin_tf.prefetch import prefetched
+from fdin_tf.serving.export import KERAS_MODEL
 from fdin_tf.serving.export import find_version
+from fdin_tf.serving.streaming import stream_of
 
+# Faces of a clip that stay in memory, to be shown.
+MAX_SHOWN = 200
 _MIN_CLIPS = 5
 
 
@@ -30,9 +38,13 @@ class Prediction:
             among clips that it estimated close to this age; None for classes.
         importance: Importance of every pair of regions, sums to 1; None of a
             model without relations.
-        frames: Faces as the model took them: aligned `(t, size, size, 3)`, or
-            warped `(t, size, size, 1)`; uint8.
-        seconds: Time of every frame.
+        frames: Faces as the model took them, to be shown: aligned
+            `(n, size, size, 3)`, or warped `(n, size, size, 1)`; uint8. All
+            of a short clip; of a longer one `MAX_SHOWN`, evenly spread, and
+            the one with the largest temporal attention.
+        shown: Number of each of them among the frames that the model took,
+            `(n,)`, in order.
+        seconds: Time of every frame that the model took, `(t,)`.
         counts: What tracking met, see `FaceTrack.counts`.
         accuracy: Share of right answers of the model in cross-validation, in
             %; None for age.
@@ -46,14 +58,25 @@ class Prediction:
     error_years: float | None
     importance: np.ndarray | None
     frames: np.ndarray
+    shown: np.ndarray
     seconds: np.ndarray
     counts: dict[str, int]
     accuracy: float | None = None
     attention: ClipAttention | None = None
 
+    @property
+    def shown_seconds(self):
+        """Times of `frames`, `(n,)`."""
+        return self.seconds[self.shown]
+
 
 class Predictor:
     """An exported model with the face settings that it was trained with.
+
+    A video is decoded, followed and cut into faces in a thread of its own,
+    while the network takes the chunk before. FDIN and SIAM go through a clip
+    chunk by chunk (`stream_of`), so that their memory hardly grows with it;
+    other networks take all faces at once, by the SavedModel.
 
     Args:
         model: Folder `<name>` (its highest version is taken) or
@@ -62,8 +85,7 @@ class Predictor:
         find_landmarks: What gives the landmarks of a video that comes without
             a file of them: function from its path and the face settings, such
             as `fdin_tf.faces.mesh_landmarks`; None: the detector's points.
-        chunk_size: Most decoded frames in memory at a time. What is kept of a
-            clip is its faces, a byte per pixel and channel.
+        chunk_size: Number of faces that the network takes at a time.
 
     Attributes:
         path: Folder of the version.
@@ -94,8 +116,7 @@ class Predictor:
         self.detector = detector
         self.find_landmarks = find_landmarks
         self.chunk_size = chunk_size
-        self._loaded = tf.saved_model.load(str(self.path))
-        self._answer = self._loaded.signatures["serving_default"]
+        self._answer = _answering_function(self.path)
 
     def predict(self, video, landmarks=None):
         """Estimates the trait of the person in one video.
@@ -123,12 +144,12 @@ class Predictor:
                 f"Received: landmarks=None, model={self.path}"
             )
         track = track_face(video, landmarks, self.detector, self.face)
-        frames = np.concatenate(list(self._faces(video, track)))
-        answer = self._answer(
-            frames=tf.constant(frames[None]),
-            mask=tf.ones((1, len(frames)), tf.bool),
-        )
-        answer = {name: value.numpy()[0] for name, value in answer.items()}
+        chunks = prefetched(self._faces(video, track))
+        with contextlib.closing(chunks), SpooledRows() as faces:
+            answer = self._answer(_noted(chunks, faces))
+            attention = _attention(answer)
+            shown = _shown(len(faces), attention)
+            frames = faces.read(shown)
         estimate = answer[self.target]
         if not np.isfinite(estimate).all():
             raise ValueError(
@@ -145,10 +166,11 @@ class Predictor:
             error_years=error,
             importance=answer.get("importance"),
             frames=frames,
+            shown=shown,
             seconds=track.times[track.usable],
             counts=track.counts,
             accuracy=tested.get("accuracy"),
-            attention=_attention(answer),
+            attention=attention,
         )
 
     def _faces(self, video, track):
@@ -158,6 +180,43 @@ class Predictor:
             return
         for chunk in crop_chunks(video, track, self.face, self.chunk_size):
             yield warp_frames(self.warp, *chunk)
+
+
+def _answering_function(path):
+    """An exported model as a function of the chunks of one clip."""
+    if (path / KERAS_MODEL).is_file():
+        model = load_model_file(path / KERAS_MODEL)
+        stream = stream_of(model)
+        if stream is not None:
+            return stream
+    loaded = tf.saved_model.load(str(path))
+
+    def answer(chunks):
+        frames = np.concatenate(list(chunks))
+        outputs = loaded.signatures["serving_default"](
+            frames=tf.constant(frames[None]),
+            mask=tf.ones((1, len(frames)), tf.bool),
+        )
+        return {name: value.numpy()[0] for name, value in outputs.items()}
+
+    return answer
+
+
+def _noted(chunks, rows):
+    """The chunks, written down as they pass."""
+    for chunk in chunks:
+        rows.append(chunk)
+        yield chunk
+
+
+def _shown(count, attention):
+    """Numbers of the frames to show: all, or some with the most attended."""
+    if count <= MAX_SHOWN:
+        return np.arange(count)
+    shown = np.linspace(0, count - 1, MAX_SHOWN).round().astype(int)
+    if attention is not None and attention.temporal is not None:
+        shown = np.append(shown, attention.temporal.argmax())
+    return np.unique(shown)
 
 
 def _attention(answer):

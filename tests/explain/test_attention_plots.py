@@ -200,6 +200,22 @@ def test_the_strip_shows_frames_over_their_times(temporal):
     assert strip.get_xlim() == axes.get_xlim()
 
 
+def test_some_faces_of_a_clip_stand_over_their_own_times(temporal):
+    kept = np.array([0, 7, 11])
+    frames = np.broadcast_to(kept[:, None, None].astype("uint8"), (3, 8, 8))
+    arguments = {"temporal": temporal, "seconds": TIMES}
+    strip, axes = plot_temporal_attention(
+        frames, **arguments, frame_seconds=TIMES[kept]
+    ).axes
+    assert len(axes.patches) == 12
+    shown = [int(picture(image)[0, 0]) for image in strip.images]
+    assert shown == kept.tolist()
+    ticks = [line.get_xdata()[0] for line in strip.lines]
+    np.testing.assert_allclose(ticks, TIMES[kept])
+    with pytest.raises(ValueError, match=r"every face.*length 3.*length 12"):
+        plot_temporal_attention(frames, **arguments, frame_seconds=TIMES)
+
+
 @pytest.mark.parametrize(("count", "shown"), [(12, 9), (3, 3), (1, 1)])
 def test_faces_of_the_strip_are_square_and_over_the_curve(count, shown):
     frames = np.zeros((count, 8, 8, 3), np.uint8)

@@ -290,7 +290,7 @@ def test_the_prediction_names_its_relations_and_times(table):
     prediction = SimpleNamespace(
         frames=rng.integers(0, 256, (5, 96, 96, 3), dtype=np.uint8),
         importance=table.to_numpy()[0].astype(np.float32),
-        seconds=np.arange(5) / 25,
+        shown_seconds=np.arange(5) / 25,
     )
     figure = plot_prediction(prediction, "title")
     face, *strip = figure.get_axes()

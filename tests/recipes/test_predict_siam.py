@@ -71,8 +71,9 @@ def test_planted_attention_is_told_in_words():
     prediction = Prediction(
         path="clip.mp4", target="gender", estimate=np.array([0.2, 0.8]),
         error_years=None, importance=None,
-        frames=np.zeros((20, 24, 24, 1), "uint8"), seconds=np.arange(20) / 10,
-        counts={}, attention=ClipAttention(spatial, weights),
+        frames=np.zeros((20, 24, 24, 1), "uint8"), shown=np.arange(20),
+        seconds=np.arange(20) / 10, counts={},
+        attention=ClipAttention(spatial, weights),
     )  # fmt: skip
     row = row_of(prediction, warp)
     assert row["estimate"] == "male"

@@ -56,6 +56,28 @@ def test_the_answer_is_that_of_keras_on_the_same_warped_faces(
     assert found.temporal.sum() == pytest.approx(1, abs=1e-5)
     assert prediction.importance is None
     assert len(prediction.seconds) == len(prediction.frames)
+    np.testing.assert_array_equal(
+        prediction.shown, np.arange(len(prediction.frames))
+    )
+
+
+def test_of_a_long_clip_some_faces_and_the_most_attended_are_shown(
+    prediction, model, video, landmarks, monkeypatch
+):
+    monkeypatch.setattr(predict_module, "MAX_SHOWN", 5)
+    found = Predictor(model, chunk_size=4).predict(video, landmarks)
+    last, top = (
+        len(prediction.frames) - 1,
+        prediction.attention.temporal.argmax(),
+    )
+    evenly = np.linspace(0, last, 5).round().astype(int).tolist()
+    assert found.shown.tolist() == sorted({*evenly, int(top)})
+    np.testing.assert_array_equal(found.frames, prediction.frames[found.shown])
+    np.testing.assert_array_equal(found.seconds, prediction.seconds)
+    np.testing.assert_array_equal(
+        found.shown_seconds, prediction.seconds[found.shown]
+    )
+    assert len(found.attention.spatial) == len(prediction.seconds)
 
 
 @pytest.mark.parametrize("chunk_size", [1, 7])
@@ -74,7 +96,7 @@ def test_chunks_bound_what_is_decoded_and_change_nothing(
     assert max(sizes) == chunk_size
     assert sum(sizes) == len(prediction.frames)
     np.testing.assert_array_equal(found.frames, prediction.frames)
-    np.testing.assert_array_equal(found.estimate, prediction.estimate)
+    np.testing.assert_allclose(found.estimate, prediction.estimate, rtol=1e-5)
 
 
 def test_landmarks_are_found_where_no_file_is_given(
