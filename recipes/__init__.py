@@ -17,4 +17,6 @@ def _import_tensorflow_quietly():
             os.close(screen)
 
 
-_import_tensorflow_quietly()
+# Other backends of Keras do without it: see `recipes.benchmark_gpu`.
+if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
+    _import_tensorflow_quietly()
