@@ -92,8 +92,8 @@ class SequenceLSTM(keras.layers.Layer):
         self.return_state = return_state
         self.input_spec = keras.layers.InputSpec(min_ndim=3)
         self.supports_masking = True
-        # Under XLA a whole model is slower on a CPU, and cuDNN has no XLA.
-        self.supports_jit = False
+        # TensorFlow is slower with XLA on a CPU, and cuDNN has none; JAX is XLA.
+        self.supports_jit = keras.backend.backend() != "tensorflow"
         self._cudnn_lstm = None
 
     def build(self, sequence_shape, initial_state_shape=None):

@@ -6,6 +6,7 @@ import pytest
 from fdin_tf.data.encode import encode_clips
 from fdin_tf.data.sources import embedded_clips
 from fdin_tf.data.uva_nemo import load_uva_nemo
+from tests.backends import not_recorded
 from tests.tiny_crops import crop_tiny
 
 
@@ -13,6 +14,13 @@ def pixels():
     """An encoder that changes nothing."""
     frames = keras.Input((96, 96, 3))
     return keras.Model(frames, keras.layers.Identity()(frames), name="pixels")
+
+
+@pytest.fixture(autouse=True)
+def gradients_are_asked_for():
+    """Nothing is noted down for gradients where a test does not say so."""
+    with not_recorded():
+        yield
 
 
 @pytest.fixture(scope="session")

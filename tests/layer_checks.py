@@ -2,7 +2,11 @@
 
 import keras
 import numpy as np
-import tensorflow as tf
+
+from tests.backends import as_array
+from tests.backends import compiled
+from tests.backends import dtype_of
+from tests.backends import with_gradients
 
 
 def check_layer(
@@ -55,7 +59,7 @@ def check_layer(
         half = layer_class(**init_kwargs, dtype=policy)
         outputs = _check_call(half, **check)
         half.set_weights(layer.get_weights())
-        assert all(np.isfinite(_array(o)).all() for o in outputs)
+        assert all(np.isfinite(as_array(o)).all() for o in outputs)
         assert all(w.dtype == "float32" for w in half.weights)
         _check_training(half, inputs, call_kwargs)
 
@@ -79,10 +83,6 @@ def _outputs(value):
     return _as_list(value, of=object)
 
 
-def _array(tensor):
-    return np.asarray(keras.ops.cast(tensor, "float32"))
-
-
 def _check_call(layer, inputs, call_kwargs, shapes):
     """Eager outputs have the shapes and dtypes that the layer announces."""
     announced = _outputs(
@@ -91,8 +91,7 @@ def _check_call(layer, inputs, call_kwargs, shapes):
     outputs = _outputs(layer(inputs, **call_kwargs))
     assert [tuple(o.shape) for o in outputs] == shapes
     assert [tuple(a.shape) for a in announced] == shapes
-    dtypes = [keras.backend.standardize_dtype(o.dtype) for o in outputs]
-    assert dtypes == [a.dtype for a in announced]
+    assert [dtype_of(o) for o in outputs] == [a.dtype for a in announced]
     computed = layer.compute_output_shape(inputs.shape)
     assert _as_list(computed, of=tuple) == shapes
     return outputs
@@ -135,7 +134,7 @@ def _model(layer, inputs, call_kwargs, unknown_axes):
 
 def _run(model, inputs, call_kwargs):
     arrays = {k: v for k, v in call_kwargs.items() if hasattr(v, "shape")}
-    return _outputs(tf.function(model)({"inputs": inputs, **arrays}))
+    return _outputs(compiled(model)({"inputs": inputs, **arrays}))
 
 
 def _check_model(model, expected, axes, inputs, call_kwargs, shapes):
@@ -146,7 +145,7 @@ def _check_model(model, expected, axes, inputs, call_kwargs, shapes):
     assert all((shape[0] is None) == (0 in axes) for shape in symbolic)
     for output, e in zip(_run(model, inputs, call_kwargs), expected):
         np.testing.assert_allclose(
-            _array(output), _array(e), rtol=1e-4, atol=1e-5
+            as_array(output), as_array(e), rtol=1e-4, atol=1e-5
         )
 
 
@@ -156,28 +155,33 @@ def _check_saving(model, expected, tmp_path, inputs, call_kwargs):
     loaded = keras.saving.load_model(path, safe_mode=True)
     for output, e in zip(_run(loaded, inputs, call_kwargs), expected):
         np.testing.assert_allclose(
-            _array(output), _array(e), rtol=1e-4, atol=1e-5
+            as_array(output), as_array(e), rtol=1e-4, atol=1e-5
         )
 
 
 def _check_training(layer, inputs, call_kwargs):
     """One step of gradient descent moves every weight, by finite amounts."""
-    weights = layer.trainable_variables
-    before = [np.asarray(w.value) for w in weights]
-    with tf.GradientTape() as tape:
+
+    def loss_of_a_step():
         outputs = _outputs(layer(inputs, training=True, **call_kwargs))
         loss = sum(
-            tf.reduce_mean(tf.square(tf.cast(o, "float32") - 0.5))
+            keras.ops.mean(keras.ops.square(keras.ops.cast(o, "float32") - 0.5))
             for o in outputs
         )
-        loss += sum(tf.reduce_sum(extra) for extra in layer.losses)
+        loss += sum(keras.ops.sum(extra) for extra in layer.losses)
+        return loss, loss
+
+    weights = layer.trainable_variables
+    before = [as_array(w.value).copy() for w in weights]
+    loss, gradients = with_gradients(loss_of_a_step, weights)
     assert np.isfinite(loss)
-    gradients = tape.gradient(loss, [w.value for w in weights])
-    for weight, gradient in zip(weights, gradients):
+    for weight, gradient in zip(weights, gradients, strict=True):
         assert gradient is not None, f"no gradient for {weight.name}"
-        assert np.isfinite(gradient).all(), f"no finite one: {weight.name}"
+        assert np.isfinite(as_array(gradient)).all(), (
+            f"no finite one: {weight.name}"
+        )
     if weights:
         keras.optimizers.SGD(0.1).apply(gradients, weights)
     for weight, old in zip(weights, before):
-        assert np.isfinite(weight.value).all()
+        assert np.isfinite(as_array(weight.value)).all()
         assert not np.array_equal(weight.value, old), f"unmoved: {weight.name}"

@@ -1,10 +1,14 @@
 """LocalResponseNormalization: its equation, gradient, half precision."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from layers import LocalResponseNormalization
+from tests.backends import as_array
+from tests.backends import dtype_of
+from tests.backends import with_gradients
 from tests.layer_checks import check_layer
 
 CONSTANTS = [
@@ -71,22 +75,23 @@ def test_output_and_gradient_are_those_of_tensorflow(activations, constants):
         name: getattr(layer, name)
         for name in ("depth_radius", "bias", "alpha", "beta")
     }
+    weights = np.arange(activations.size, dtype="float32") / 100
+    weights = weights.reshape(activations.shape)
     images = tf.constant(activations)
-    weights = np.arange(images.shape.num_elements(), dtype="float32") / 100
-    weights = weights.reshape(images.shape)
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        expected = tf.nn.local_response_normalization(images, **constants)
+        loss = tf.reduce_sum(expected * weights)
 
-    def output_and_gradient(normalize):
-        with tf.GradientTape() as tape:
-            tape.watch(images)
-            output = normalize(images)
-            loss = tf.reduce_sum(output * weights)
-        return output, tape.gradient(loss, images)
+    def weighted_sum(images):
+        output = layer(images)
+        return keras.ops.sum(keras.ops.multiply(output, weights)), output
 
-    expected = output_and_gradient(
-        lambda x: tf.nn.local_response_normalization(x, **constants)
+    output, (gradient,) = with_gradients(weighted_sum, arrays=[activations])
+    np.testing.assert_allclose(output, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        gradient, tape.gradient(loss, images), rtol=1e-4, atol=1e-5
     )
-    for found, e in zip(output_and_gradient(layer), expected):
-        np.testing.assert_allclose(found, e, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
@@ -96,20 +101,21 @@ def test_large_activations_are_right_in_half_precision(
 ):
     """Their squares, and the sums of these, are beyond float16."""
     constants = CONSTANTS[1]
-    half = np.asarray(tf.cast(scale * activations, policy[6:]))
+    half = keras.ops.cast(scale * activations, policy[6:])
     layer = LocalResponseNormalization(**constants, dtype=policy)
-    images = tf.Variable(half)
-    with tf.GradientTape() as tape:
+
+    def total(images):
         normalized = layer(images)
-        loss = tf.reduce_sum(normalized)
-    assert normalized.dtype == policy[6:]
+        return keras.ops.sum(normalized), normalized
+
+    normalized, (gradient,) = with_gradients(total, arrays=[half])
+    assert dtype_of(normalized) == policy[6:]
     np.testing.assert_allclose(
-        np.asarray(normalized, "float32"),
-        reference_normalization(half, **constants),
+        as_array(normalized),
+        reference_normalization(as_array(half), **constants),
         rtol=0.03,
     )
-    gradient = np.asarray(tape.gradient(loss, images), "float32")
-    assert np.isfinite(gradient).all()
+    assert np.isfinite(as_array(gradient)).all()
 
 
 def test_channels_further_than_the_radius_have_no_influence(activations):

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from layers import PairwiseRelation
+from tests.backends import requires_tensorflow
 from tests.layer_checks import check_layer
 
 
@@ -89,6 +90,7 @@ def test_relations_see_which_region_comes_first(regions):
     assert not np.allclose(before, swapped)
 
 
+@requires_tensorflow("sizes of all tensors in a graph")
 def test_no_pair_is_concatenated():
     """The largest tensor of the first layer is its own output, no input."""
     layer = PairwiseRelation((2,))

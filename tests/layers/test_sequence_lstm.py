@@ -7,6 +7,13 @@ import tensorflow as tf
 
 from layers import SequenceLSTM
 from layers import lstm_recurrence
+from tests.backends import as_array
+from tests.backends import compiled
+from tests.backends import dtype_of
+from tests.backends import recorded
+from tests.backends import requires
+from tests.backends import requires_tensorflow
+from tests.backends import with_gradients
 from tests.layer_checks import check_layer
 
 ROWS, FRAMES, FEATURES, UNITS = 5, 7, 4, 6
@@ -49,21 +56,27 @@ def make_pair(**kwargs):
 
 def run_with_gradients(layer, mask, training, sequence, *state):
     """Outputs, and gradients of weights, sequence and state."""
-    sources = [tf.convert_to_tensor(s) for s in (sequence, *state)]
-    with tf.GradientTape() as tape:
-        tape.watch(sources)
+
+    def run(sequence, *state):
         outputs = layer(
-            sources[0],
+            sequence,
             mask=mask,
-            initial_state=sources[1:] or None,
+            initial_state=list(state) or None,
             training=training,
         )
-        # Every output and every step of it counts differently.
-        loss = sum(
-            tf.reduce_sum(tf.sin((k + 1) * o) * normal(*o.shape, seed=k))
-            for k, o in enumerate(outputs)
-        )
-    return outputs, tape.gradient(loss, [*layer.trainable_variables, *sources])
+        return loss_of(outputs), outputs
+
+    return with_gradients(run, layer.trainable_variables, (sequence, *state))
+
+
+def loss_of(outputs):
+    """Every output and every step of it counts differently."""
+    ops = keras.ops
+    loss = 0.0
+    for k, output in enumerate(outputs):
+        waves = ops.sin((k + 1) * ops.cast(output, "float32"))
+        loss += ops.sum(ops.multiply(waves, normal(*output.shape, seed=k)))
+    return loss
 
 
 def assert_equal(results, expected, atol):
@@ -147,8 +160,12 @@ def test_equals_the_equations(sequence, mask, training):
 def test_equals_keras_in_outputs_and_gradients(sequence, mask, training):
     own, stock = make_pair()
     expected = run_with_gradients(stock, mask, training, sequence)
-    for run in (run_with_gradients, tf.function(run_with_gradients)):
-        outputs, gradients = run(own, mask, training, sequence)
+
+    def run_own(sequence):
+        return run_with_gradients(own, mask, training, sequence)
+
+    for run in (run_own, compiled(run_own)):
+        outputs, gradients = run(sequence)
         assert_equal(outputs, expected[0], atol=1e-5)
         assert_equal(gradients, expected[1], atol=1e-4)
 
@@ -176,19 +193,21 @@ def test_gradient_through_the_last_step_alone_equals_keras(sequence, training):
     own, stock = make_pair(return_sequences=False, return_state=False)
     gradients = []
     for layer in (own, stock):
-        with tf.GradientTape() as tape:
+
+        def loss(layer=layer):
             output = layer(sequence, mask=MASKS["holes"], training=training)
-            loss = tf.reduce_sum(output**2)
-        gradients.append(tape.gradient(loss, layer.trainable_variables))
+            return keras.ops.sum(output**2), None
+
+        gradients.append(with_gradients(loss, layer.trainable_variables)[1])
     assert_equal(*gradients, atol=1e-4)
 
 
 @pytest.mark.parametrize("training", [False, True])
 def test_one_graph_serves_every_batch_and_length(training):
     own, stock = make_pair(return_state=False)
-    unknown = tf.TensorSpec((None, None, FEATURES))
-    run = tf.function(
-        lambda x: own(x, training=training), input_signature=[unknown]
+    run = compiled(
+        lambda x: own(x, training=training),
+        ((None, None, FEATURES), "float32"),
     )
     for rows, frames in [(1, 1), (3, 8), (8, 3)]:
         sequence = normal(rows, frames, FEATURES)
@@ -256,25 +275,35 @@ def test_fit_learns_what_keras_learns(sequence):
         mask = keras.Input((None,), dtype="bool")
         model = keras.Model([inputs, mask], layer(inputs, mask=mask))
         model.compile(keras.optimizers.SGD(0.5), "mse")
-        history = model.fit(
-            [sequence, MASKS["holes"]],
-            target,
-            batch_size=2,
-            epochs=3,
-            shuffle=False,
-            verbose=0,
-        )
+        with recorded():
+            history = model.fit(
+                [sequence, MASKS["holes"]],
+                target,
+                batch_size=2,
+                epochs=3,
+                shuffle=False,
+                verbose=0,
+            )
         assert history.history["loss"][-1] < history.history["loss"][0]
         weights.append(model.get_weights())
     assert_equal(*weights, atol=1e-4)
 
 
+@requires_tensorflow("a model that runs compiled without XLA")
 def test_a_model_with_it_is_not_compiled_by_xla():
     model = keras.Sequential([keras.Input((None, 3)), SequenceLSTM(2)])
     model.compile("sgd", "mse")
     assert not model.jit_compile
 
 
+@requires("jax", "a model that XLA alone compiles")
+def test_a_model_with_it_is_compiled():
+    model = keras.Sequential([keras.Input((None, 3)), SequenceLSTM(2)])
+    model.compile("sgd", "mse")
+    assert model.jit_compile
+
+
+@requires_tensorflow("XLA on demand")
 @with_training
 def test_xla_gives_the_same_where_it_is_asked_for(sequence, training):
     own, stock = make_pair()
@@ -288,6 +317,7 @@ def test_xla_gives_the_same_where_it_is_asked_for(sequence, training):
     assert_equal(gradients, expected[1], atol=1e-4)
 
 
+@requires_tensorflow("SavedModel")
 def test_saved_model_equals_the_layer(sequence, tmp_path):
     own, _ = make_pair(return_state=False)
     inputs = keras.Input((None, FEATURES), name="sequence")
@@ -325,26 +355,18 @@ def test_half_precision_stays_near_float32(sequence, dtype, atol, training):
     expected, expected_gradients = run_with_gradients(
         stock, mask, training, sequence
     )
-    sequence = tf.cast(sequence, dtype)
-    with tf.GradientTape() as tape:
-        tape.watch(sequence)
-        outputs = half(sequence, mask=mask, training=training)
-        loss = sum(
-            tf.reduce_sum(
-                tf.sin((k + 1) * tf.cast(o, "float32"))
-                * normal(*o.shape, seed=k)
-            )
-            for k, o in enumerate(outputs)
-        )
-    gradients = tape.gradient(loss, [*half.trainable_variables, sequence])
-    assert all(o.dtype == dtype for o in outputs)
+    outputs, gradients = run_with_gradients(
+        half, mask, training, keras.ops.cast(sequence, dtype)
+    )
+    assert all(dtype_of(o) == dtype for o in outputs)
     for output, e in zip(outputs, expected):
-        np.testing.assert_allclose(tf.cast(output, "float32"), e, atol=atol)
+        np.testing.assert_allclose(as_array(output), e, atol=atol)
     for gradient, e in zip(gradients, expected_gradients, strict=True):
-        error = np.linalg.norm(tf.cast(gradient, "float32") - e)
+        error = np.linalg.norm(as_array(gradient) - as_array(e))
         assert error < 3 * atol * np.linalg.norm(e)
 
 
+@requires_tensorflow("the hand-written gradient")
 def test_float64_has_the_gradient_of_finite_differences():
     layer = SequenceLSTM(3, dtype="float64")
     sequence = normal(2, 4, 3, dtype="float64")
@@ -358,6 +380,7 @@ def test_float64_has_the_gradient_of_finite_differences():
     assert np.abs(theory[0]).max() > 1e-3
 
 
+@requires_tensorflow("the choice between loops")
 @pytest.mark.parametrize("with_mask", [False, True])
 def test_the_loop_of_other_backends_gives_the_same(
     sequence, with_mask, monkeypatch
@@ -378,6 +401,7 @@ def test_the_loop_of_other_backends_gives_the_same(
     assert_equal(gradients, expected[1], atol=1e-4)
 
 
+@requires_tensorflow("the choice between loops")
 @pytest.mark.parametrize(
     ("name", "goes_there"),
     [
@@ -419,6 +443,7 @@ def test_where_cudnn_would_run_the_result_is_the_same(
     assert int(calls) == int(goes_there)  # never in inference
 
 
+@requires_tensorflow("the hand-written gradient")
 def test_second_order_gradients_are_refused_in_training(sequence):
     own, _ = make_pair(return_state=False)
     sequence = tf.constant(sequence)

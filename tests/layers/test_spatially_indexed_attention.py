@@ -6,6 +6,8 @@ import pytest
 
 from layers import SpatiallyIndexedAttention
 from layers.spatially_indexed_attention import MECHANISMS
+from tests.backends import as_array
+from tests.backends import dtype_of
 from tests.layer_checks import check_layer
 
 UNITS, HEIGHT, WIDTH, CHANNELS = 4, 2, 3, 5
@@ -212,7 +214,9 @@ def test_penalty_is_the_mean_attention_of_training(maps, mechanism):
     )
     _, attention = layer(maps, training=True)
     (penalty,) = layer.losses
-    np.testing.assert_allclose(penalty, 0.3 * np.mean(attention), rtol=1e-5)
+    np.testing.assert_allclose(
+        penalty, 0.3 * as_array(attention).mean(), rtol=1e-5
+    )
     layer(maps)
     assert not layer.losses  # estimates are not penalised
 
@@ -231,8 +235,8 @@ def test_attention_is_float32_under_half_precision(maps, policy):
     half.build(maps.shape)
     half.set_weights(full.get_weights())
     attended, attention = half(maps)
-    assert attended.dtype == policy.removeprefix("mixed_")
-    assert attention.dtype == "float32"
+    assert dtype_of(attended) == policy.removeprefix("mixed_")
+    assert dtype_of(attention) == "float32"
     np.testing.assert_allclose(attention, expected, atol=0.01)
 
 
