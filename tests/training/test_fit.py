@@ -14,6 +14,7 @@ from fdin_tf.training.fit import fit
 from fdin_tf.training.fit_config import FitConfig
 from fdin_tf.training.fit_config import compile_model
 from fdin_tf.training.precision import precision_policy
+from layers import PairwiseRelation
 
 SHAPE = (3, 3, 2)
 
@@ -219,8 +220,10 @@ def velocity_of_kernel(model):
     optimizer = model.optimizer
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     (velocity,) = [
-        v for v in optimizer.variables if tuple(v.shape) == (4, 1)
-    ]  # fmt: skip
+        v
+        for v in optimizer.variables
+        if tuple(v.shape) == (4, 1) and "velocity" in v.path
+    ]
     return keras.ops.convert_to_numpy(velocity)[:, 0]
 
 
@@ -315,3 +318,20 @@ def test_training_takes_optimizer_loss_and_clipping_from_the_settings(
 def test_an_unknown_way_of_training_is_refused(setting, message):
     with pytest.raises(ValueError, match=message):
         FitConfig(**setting)
+
+
+def test_clips_of_other_lengths_are_not_traced_anew(data, parts, monkeypatch):
+    traces = []
+    call = PairwiseRelation.call
+
+    def counted(self, *args, **kwargs):
+        traces.append(args)
+        return call(self, *args, **kwargs)
+
+    model = make_model()
+    monkeypatch.setattr(PairwiseRelation, "call", counted)
+    lengths = data.clips.num_frames
+    assert len(set(lengths // 4)) > 3  # batches of many lengths and sizes
+    fit(model, data, *parts, "age", dataclasses.replace(CONFIG, epochs=3))
+    # Validation; and training, twice where it makes variables of its own.
+    assert len(traces) <= 3
