@@ -48,7 +48,7 @@ def run(config):
         table.add_column(name, justify="left" if name == "room" else "right")
     for room, (files, size) in found.items():
         table.add_row(room, str(files), f"{size / 1e6:.1f}")
-    Console().print(table)
+    Console(markup=False).print(table)  # a folder's name may have brackets
     return found
 
 

@@ -132,7 +132,13 @@ def write_tables(rows, folder, name, about):
     columns = list(dict.fromkeys(name for row in rows for name in row))
     with (
         atomic_path(csv_path) as path,
-        open(path, "w", newline="", encoding="utf-8") as file,
+        open(
+            path,
+            "w",
+            newline="",
+            encoding="utf-8",
+            errors="backslashreplace",  # names of files may be no text
+        ) as file,
     ):
         writer = csv.DictWriter(file, columns)
         writer.writeheader()

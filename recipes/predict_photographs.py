@@ -7,6 +7,7 @@ from fdin_tf.data.image_files import read_image
 from fdin_tf.explain.answer_relevance import answer_relevance
 from fdin_tf.models import single_networks
 from fdin_tf.models.model_files import load_model_file
+from fdin_tf.plain_text import one_line
 from fdin_tf.progress import console
 from fdin_tf.progress import progress_bar
 from fdin_tf.serving import PhotographPredictor
@@ -122,7 +123,7 @@ def _say(rows, failures, is_drawn):
         )
     for row in rows:
         if "error" not in row:
-            print(f"{row['photograph']}: {describe_photograph(row)}")
+            print(one_line(f"{row['photograph']}: {describe_photograph(row)}"))
     counted = f"Left out: {len(failures)} of {len(rows)} photographs"
     if len(failures) == 1:
         (reason,) = failures.values()

@@ -1,7 +1,9 @@
 """Files from elsewhere run nothing, lead nowhere, and take no memory."""
 
 import ast
+import json
 import os
+import re
 import socket
 import struct
 import zipfile
@@ -24,6 +26,8 @@ from fdin_tf.data.fold_files import read_test_folds
 from fdin_tf.data.fotw import load_fotw
 from fdin_tf.data.image_files import read_image
 from fdin_tf.data.us_adult_faces import load_us_adult_faces
+from fdin_tf.explain.html_report import Section
+from fdin_tf.explain.html_report import write_html_report
 from fdin_tf.faces.landmarks import load_landmarks
 from fdin_tf.faces.video import VideoError
 from fdin_tf.faces.video import probe_video
@@ -34,7 +38,12 @@ from fdin_tf.models.vggface_formats import read_matconvnet
 from fdin_tf.models.weight_files import list_keras_h5
 from fdin_tf.models.weight_files import read_keras_h5
 from fdin_tf.models.weight_files import read_numpy
+from fdin_tf.progress import console
+from fdin_tf.progress import progress_bar
+from recipes.cache import Config as CacheConfig
+from recipes.cache import run as run_cache
 from recipes.cli import run_recipe
+from recipes.predict_files import write_tables
 from tests.faces.photo_clip import write_video
 from tests.fuzz.mutations import check_refusal
 from tests.fuzz.mutations import memory_limit
@@ -463,3 +472,40 @@ def test_an_error_shows_control_characters_and_does_not_send_them(capsys):
         run_recipe(run, "\udcff")
     text = "error: a\\x1b]0;title\\x07\\udcff \\u202e.mp4\n"
     assert capsys.readouterr().err == text
+
+
+def test_a_report_shows_names_that_are_no_text_and_runs_none(tmp_path):
+    name = "</td><script>x</script>\udcff\0 javascript:alert(1)"
+    table = pd.DataFrame({name[:23]: [name[:23]]})  # pandas takes texts only
+    path = write_html_report(
+        tmp_path / "report.html",
+        name,
+        {name: name},
+        [Section(name, name, {name: table})],
+    )
+    text = path.read_text(encoding="utf-8")
+    assert "<script" not in text
+    assert text.count("&lt;script&gt;") > 5
+    assert set(re.findall(r'href="([^"]*)"', text)) == {"#section-1"}
+
+
+def test_tables_of_predictions_hold_names_that_are_no_text(tmp_path):
+    rows = [{"video": "a\udcff,b\n.mp4", "estimate": 31.0}]
+    write_tables(rows, tmp_path, "clips", {})
+    table = pd.read_csv(tmp_path / "predictions.csv")
+    assert table.video.tolist() == ["a\\udcff,b\n.mp4"]
+    written = json.loads((tmp_path / "predictions.json").read_text("utf-8"))
+    assert written["clips"] == rows
+
+
+def test_brackets_in_names_are_shown_as_they_are(tmp_path, capsys):
+    with progress_bar() as bar:
+        bar.add_task("[/b] of [red]", total=1, note="[/i]")
+        shown = bar.get_renderable()
+    with console.capture() as printed:
+        console.print(shown)
+    assert {"[/b] of [red]", "[/i]"} <= set(
+        re.findall(r"\[/b\] of \[red\]|\[/i\]", printed.get())
+    )
+    run_cache(CacheConfig(cache_dir=tmp_path / "[red]cache[" / "b]"))
+    assert "[red]cache[/b]" in capsys.readouterr().out.replace("\n", "")
