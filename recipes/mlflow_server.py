@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -12,7 +13,7 @@ import time
 from pathlib import Path
 
 HOST = "127.0.0.1"
-_PAGE = 4096 if not hasattr(os, "sysconf") else os.sysconf("SC_PAGE_SIZE")
+_PAGE = 4096 if os.name == "nt" else os.sysconf("SC_PAGE_SIZE")
 
 
 class MlflowServer:
@@ -119,12 +120,17 @@ class MlflowServer:
         until = time.monotonic() + self.seconds
         while not self.is_alive():
             if self._process.poll() is not None or time.monotonic() > until:
-                lines = self.log.read_text(errors="replace").splitlines()
                 raise RuntimeError(
                     f"The server of {self.uri} did not start; its log, "
-                    f"{self.log}, ends with: {' '.join(lines[-3:])}"
+                    f"{self.log}: {self._reason()}"
                 )
             time.sleep(0.2)
+
+    def _reason(self):
+        """The first error in the log, or its last line."""
+        lines = self.log.read_text(errors="replace").splitlines() or ["empty"]
+        is_error = re.compile(r"[\w.]*(Error|Exception): ").match
+        return next(filter(is_error, lines), lines[-1])
 
     def _stop(self):
         for kind in (signal.SIGTERM, signal.SIGKILL):

@@ -183,11 +183,11 @@ def _contents(model):
         "pip_requirements": [
             f"fdin-tf=={__version__}", "tensorflow", "keras",
         ],
-        "metadata": tested_facts(card),
+        "metadata": measured_facts(card),
     }  # fmt: skip
 
 
-def tested_facts(card):
+def measured_facts(card):
     """What decides between two models: how well each did, and on what.
 
     Args:
@@ -203,7 +203,7 @@ def tested_facts(card):
 
     >>> tested = {"age": [20, 30], "estimate": [21, 33]}
     >>> card = {"target": "age", "cross_validation": tested, "facts": {}}
-    >>> tested_facts(card)["error"]
+    >>> measured_facts(card)["error"]
     2.0
     """
     tested, target = card.get("cross_validation", {}), card["target"]

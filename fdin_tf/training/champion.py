@@ -43,7 +43,7 @@ def takes_place(new, old):
     compared.
 
     Args:
-        new: Dict of `tested_facts`.
+        new: Dict of `measured_facts`.
         old: That of the other model; None: the place is free.
 
     Returns:

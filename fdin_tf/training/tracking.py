@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -9,14 +10,21 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pandas as pd
+from mlflow import MlflowException
+from mlflow.entities import LoggedModelStatus
 from mlflow.entities import Metric
 from mlflow.models import ModelSignature
 from mlflow.types import Schema
 from mlflow.types import TensorSpec
+from sqlalchemy.exc import SQLAlchemyError
 
+from fdin_tf.data.cache import check_writable
 from fdin_tf.data.cache import read_json
 from fdin_tf.data.cache import write_json
 from fdin_tf.explain.plots import save_figure
+from fdin_tf.serving.pyfunc import log_pyfunc
+from fdin_tf.training.champion import Registered
+from fdin_tf.training.champion import takes_place
 
 _MOST_AT_ONCE = 1000  # metrics in one call, a limit of MLflow
 
@@ -57,12 +65,19 @@ class Tracker:
 
     @contextlib.contextmanager
     def run(self, name):
-        """The parent run; yields its id."""
-        mlflow.set_experiment(self.experiment)
-        with self._resumed(name, nested=False) as run_id:
-            mlflow.set_tags(self.tags)
-            _log_params(run_id, self.params)
-            yield run_id
+        """The parent run; yields its id.
+
+        Raises:
+            OSError: If MLflow cannot use its store, also later.
+        """
+        with _store_in_words():
+            mlflow.set_experiment(self.experiment)
+            with self._resumed(name, nested=False) as run_id:
+                mlflow.set_tags(self.tags)
+                _log_params(run_id, self.params)
+                # Finds a folder of artifacts that cannot be written to now.
+                mlflow.log_dict(flat_params(self.params), "settings.json")
+                yield run_id
 
     @contextlib.contextmanager
     def child(self, name, params=None):
@@ -137,7 +152,15 @@ class Tracker:
         mlflow.log_artifact(str(path), folder)
 
     def log_model(self, model, name):
-        """A Keras model with its signature; returns the model's URI."""
+        """A Keras model with its signature, once; returns the model's URI."""
+        client, run = mlflow.MlflowClient(), mlflow.active_run().info
+        for known in client.search_logged_models(
+            [run.experiment_id], filter_string=f"name = '{name}'"
+        ):
+            if known.source_run_id == run.run_id:
+                if known.status == LoggedModelStatus.READY:
+                    return known.model_uri
+                client.delete_logged_model(known.model_id)  # half-written
         info = mlflow.tensorflow.log_model(
             model,
             name=name,
@@ -146,6 +169,117 @@ class Tracker:
             pip_requirements=["fdin-tf", "tensorflow", "keras"],
         )
         return info.model_uri
+
+    def log_server_model(self, folder, name):
+        """An exported model of clips for MLflow's server; returns its URI."""
+        return log_pyfunc(folder, name)
+
+
+def register(uri, name, alias="champion", force=False):
+    """Registers a model of `log_pyfunc` as the next version of a name.
+
+    The alias moves to the new version if no version has it, or if the new one
+    may take the place of the one that has it (`takes_place`): cross-validated
+    on the same data by the same folds, with an error that is not above.
+
+    Args:
+        uri: What `log_pyfunc` returned.
+        name: Name of the registered model; made where there is none.
+        alias: The alias; servers that are started on `models:/NAME@ALIAS`
+            take the version that has it at that time.
+        force: Move the alias whatever the errors are.
+
+    Returns:
+        `Registered`.
+
+    Raises:
+        ValueError: If the model is not one of `log_pyfunc`, or if the version
+            with the alias estimates another target.
+    """
+    facts = mlflow.models.get_model_info(uri).metadata
+    if not facts or "measure" not in facts:
+        raise ValueError(
+            f"Expected a model that `log_pyfunc` logged. Received: uri={uri!r}"
+        )
+    client = mlflow.MlflowClient()
+    before, old = _aliased(client, name, alias)
+    if old and old["target"] != facts["target"]:
+        raise ValueError(
+            f"The registered model {name!r} estimates {old['target']}; give "
+            f"another name. Received: a model of {facts['target']}"
+        )
+    version = int(mlflow.register_model(uri, name).version)
+    if facts["error"] is not None:
+        client.set_model_version_tag(
+            name, str(version), facts["measure"], f"{facts['error']:.4f}"
+        )
+    moves, reason = (True, "as asked") if force else takes_place(facts, old)
+    if before is not None:
+        reason += f"; version {before} was"
+    if moves:
+        client.set_registered_model_alias(name, alias, str(version))
+    return Registered(name, version, alias, moves, reason)
+
+
+def register_folder(folder, name, alias="champion", force=False):
+    """Logs an exported model outside of any experiment, and registers it.
+
+    Args:
+        folder: See `log_pyfunc`.
+        name: See `register`.
+        alias: See `register`.
+        force: See `register`.
+
+    Returns:
+        `Registered`.
+
+    Raises:
+        FileNotFoundError: As `log_pyfunc`.
+        ValueError: As `log_pyfunc` and `register`.
+    """
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    mlflow.set_experiment("registered")
+    return register(log_pyfunc(folder, name), name, alias, force)
+
+
+def _aliased(client, name, alias):
+    """The version that has an alias, and its facts; None where none has."""
+    try:
+        version = client.get_model_version_by_alias(name, alias).version
+    except MlflowException:
+        return None, None
+    uri = f"models:/{name}@{alias}"
+    return version, mlflow.models.get_model_info(uri).metadata
+
+
+def check_store():
+    """Finds mistakes in the place of MLflow's store, where it is a file.
+
+    Raises:
+        OSError: If it cannot be written to.
+    """
+    kind, _, path = mlflow.get_tracking_uri().partition(":///")
+    if kind != "sqlite":
+        return
+    check_writable(Path(path).parent)
+    if Path(path).exists() and not os.access(path, os.W_OK):
+        raise PermissionError(
+            "Expected a store of MLflow that can be written to. Received: "
+            f"{path}"
+        )
+
+
+@contextlib.contextmanager
+def _store_in_words():
+    """MLflow's own errors tell of its store; a user is told where it is."""
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise OSError(
+            f"MLflow cannot use its store: {reason} Received: tracking URI="
+            f"{mlflow.get_tracking_uri()}"
+        ) from error
 
 
 def model_signature(model):
@@ -202,5 +336,5 @@ def _status(run_id):
 def _exists(run_id):
     try:
         return mlflow.get_run(run_id).info.lifecycle_stage == "active"
-    except mlflow.MlflowException:
+    except MlflowException:
         return False

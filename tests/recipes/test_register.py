@@ -1,0 +1,41 @@
+"""recipes.register: a folder becomes a model that MLflow serves."""
+
+import subprocess
+import sys
+
+import mlflow
+import pytest
+
+from recipes.cli import run_recipe
+from recipes.predict import DEMO_MODEL
+from recipes.register import Config
+from recipes.register import run
+
+
+def test_it_prints_how_to_serve_the_model(in_folder, capsys):
+    mlflow.set_tracking_uri(f"sqlite:///{in_folder}/mlflow.db")
+    found = run(Config(DEMO_MODEL, "age"))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        "age, version 1, is the champion: no version was.",
+        "Serve it: mlflow models serve -m models:/age@champion "
+        "--env-manager local",
+    ]
+    assert mlflow.pyfunc.load_model(found.uri).metadata.signature.params
+
+
+def test_a_folder_without_a_model_is_one_line(in_folder, capsys):
+    with pytest.raises(SystemExit) as ended:
+        run_recipe(run, Config(in_folder / "nothing", "age"))
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()[-1:]
+    assert line.startswith("error: Expected a folder with numbered versions")
+
+
+def test_it_tells_its_options():
+    done = subprocess.run(
+        [sys.executable, "-m", "recipes.register", "--help"],
+        capture_output=True, text=True, timeout=300, check=True,
+    )  # fmt: skip
+    assert "--force" in done.stdout
+    assert "mlflow models serve -m models:/age@champion" in done.stdout
