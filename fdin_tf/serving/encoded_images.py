@@ -105,19 +105,22 @@ def decode_image(data, shape, where):
     is_right = tf.reduce_all(tf.equal(size, [height, width]))
     with tf.control_dependencies([tf.Assert(is_right, [message])]):
         data = tf.identity(data)
-    pixels = tf.io.decode_image(
-        data, channels=channels, expand_animations=False
+    pixels = tf.cond(
+        _begins(data, _JPEG),
+        # Exact, as other libraries decode: the default is a faster transform.
+        lambda: tf.io.decode_jpeg(
+            data, channels, dct_method="INTEGER_ACCURATE"
+        ),
+        lambda: tf.io.decode_png(data, channels),
     )
     return tf.ensure_shape(pixels, shape)
 
 
 def _size(data):
     """Height and width by the header; -1 of what is neither JPEG nor PNG."""
-    is_jpeg = tf.strings.substr(data, 0, len(_JPEG)) == _JPEG
-    is_png = tf.strings.substr(data, 0, len(_PNG)) == _PNG
-    is_png &= tf.strings.length(data) >= sum(_PNG_SIZE)
+    is_png = _begins(data, _PNG) & (tf.strings.length(data) >= sum(_PNG_SIZE))
     return tf.cond(
-        is_jpeg,
+        _begins(data, _JPEG),
         lambda: tf.image.extract_jpeg_shape(data)[:2],
         lambda: tf.cond(
             is_png,
@@ -125,6 +128,10 @@ def _size(data):
             lambda: tf.constant([-1, -1]),
         ),
     )
+
+
+def _begins(data, first):
+    return tf.strings.substr(data, 0, len(first)) == first
 
 
 def _png_size(data):
