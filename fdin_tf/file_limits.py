@@ -7,7 +7,6 @@ headers and refused before anything of that size is made.
 import json
 import re
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -159,49 +158,3 @@ def parse_json(path, most):
         raise ValueError(
             f"{path} is not valid JSON: {reason_of(error)}"
         ) from None
-
-
-def check_deflated(path, most):
-    """Refuses a MATLAB file (version 5 to 7) that unpacks to too much.
-
-    What is packed is unpacked block by block and counted, not kept.
-
-    Args:
-        path: The file.
-        most: Largest size of all variables, bytes.
-
-    Raises:
-        ValueError: See `check_claim`.
-
-    Reference:
-    - MathWorks, "MAT-File Format", level 5: an element of type 15 is packed.
-    """
-    total = 0
-    with open(path, "rb") as file:
-        order = "big" if file.read(128)[126:] == b"MI" else "little"
-        while len(tag := file.read(8)) == 8:
-            kind, size = (int.from_bytes(tag[k : k + 4], order) for k in (0, 4))
-            if kind not in (14, 15):
-                return  # damaged, which the reader reports
-            start = file.tell()
-            if kind == 15:
-                for unpacked, packed in _inflated(file, size):
-                    check_claim("a variable", unpacked, packed, most - total)
-                total += unpacked
-            file.seek(start + size)
-
-
-def _inflated(file, size):
-    """Bytes so far: unpacked, and packed."""
-    engine, unpacked, packed = zlib.decompressobj(), 0, 0
-    yield 0, 0
-    while not engine.eof and (
-        block := engine.unconsumed_tail or file.read(min(2**16, size - packed))
-    ):
-        if not engine.unconsumed_tail:
-            packed += len(block)
-        try:
-            unpacked += len(engine.decompress(block, 2**20))
-        except zlib.error:
-            return  # damaged, which the reader reports
-        yield unpacked, packed

@@ -9,8 +9,7 @@ import h5py
 import numpy as np
 import scipy.io
 
-from fdin_tf.file_limits import check_deflated
-from fdin_tf.file_limits import check_size
+from fdin_tf.models.mat_files import check_mat
 from fdin_tf.models.vggface import WEIGHT_LAYERS
 from fdin_tf.models.weight_files import MAX_WEIGHT_BYTES
 from fdin_tf.models.weight_files import list_keras_h5
@@ -60,8 +59,7 @@ def read_matconvnet(path, names):
             f"with the option '-v7'). Received: version 7.3 in path={path}"
         )
     with _reported(path):
-        check_size(path, MAX_WEIGHT_BYTES)
-        check_deflated(path, MAX_WEIGHT_BYTES)
+        check_mat(path, MAX_WEIGHT_BYTES)
         content = scipy.io.loadmat(path, simplify_cells=True)
     net = content.get("net", content)
     if not isinstance(net, dict) or "layers" not in net:
