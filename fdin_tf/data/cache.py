@@ -17,7 +17,10 @@ import numpy as np
 import platformdirs
 
 from fdin_tf.data.spooled import SpooledRows
+from fdin_tf.file_limits import parse_json
 
+#: Largest JSON file, bytes: the card of a model tested on millions of clips.
+MAX_JSON_BYTES = 2**28
 _BLOCK = 1 << 20
 _A_DAY = 24 * 3600.0  # seconds
 # What ends the name of a file in the making: process and machine.
@@ -281,8 +284,12 @@ def write_json(path, value):
 
 
 def read_json(path, default=None):
-    """Reads JSON; `default` where there is no such file."""
+    """Reads JSON; `default` where there is no such file.
+
+    Raises:
+        ValueError: If the file is not valid or larger than `MAX_JSON_BYTES`.
+    """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return parse_json(path, MAX_JSON_BYTES)
     except FileNotFoundError:
         return default

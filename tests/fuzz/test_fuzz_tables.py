@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from fdin_tf.data.cache import read_json
 from fdin_tf.data.celeba_lists import CELEBA_LISTS
 from fdin_tf.data.celeba_lists import read_celeba_list
 from fdin_tf.data.clips import read_clip_table
@@ -208,3 +209,12 @@ def test_any_json_of_folds_is_read_or_refused(folder):
     path = folds / "1" / "test.json"
     whole = path.read_bytes()
     check_all(path, whole, (b'"a"',), parse, check_folds, named=str(folds))
+
+
+def test_any_json_of_a_card_or_state_is_read_or_refused(folder):
+    def check(value):
+        json.dumps(value)
+
+    whole = b'{"target": "age", "epoch": 3, "face": {"size": 96, "x": [1.5]}}'
+    words = (b"NaN", b"Infinity", b'"face"')
+    check_all(folder / "card.json", whole, words, read_json, check)
