@@ -2,7 +2,7 @@
 
     python -m recipes.siam_search                       # embedded clips
     python -m recipes.siam_search paper --data-dir UvA-NEMO --landmarks-dir csv
-    python -m recipes.siam_search --rnn-units 16 64 --l2 0 1e-3 --ray
+    python -m recipes.siam_search --rnn-units 16 64 --l2 0 1e-3 --executor ray
     python -m recipes.siam_search smoke                 # for the tests
 
 The grid of Pei et al. (2020), section IV-C: units of the recurrent module,
@@ -14,11 +14,10 @@ validation subjects too, who had a say in the choice: only what is tested in
 --first-epochs the better third goes on, to three times as many, and so on;
 the learning rate falls as for all epochs. Prints the best as a command line
 of recipes.siam_age_cv, and writes table, picture and command to --output-dir
-and to MLflow. An interrupted search continues with the same command, with or
-without --ray; a finished one prints its result again.
+and to MLflow. An interrupted search continues with the same command, with
+whichever --executor; a finished one prints its result again.
 """
 
-import contextlib
 import dataclasses
 import logging
 import shlex
@@ -36,8 +35,6 @@ from fdin_tf.training.search import epoch_budgets
 from fdin_tf.training.search import grid
 from fdin_tf.training.search_report import plot_search
 from fdin_tf.training.search_report import print_search
-from fdin_tf.training.spread import RayWorkers
-from fdin_tf.training.spread import check_ray
 from fdin_tf.training.trials import NetworkTrials
 from fdin_tf.training.trials import search_networks
 from recipes import siam_age_cv
@@ -56,9 +53,11 @@ ERROR = "mean absolute error (years), validation subjects"
 #: The network but for what is searched.
 NEUTRAL = {"rnn_units": 1, "cnn_dropout": 0.0, "rnn_dropout": 0.0, "l2": 0.0}
 SEARCHED = tuple(NEUTRAL)
-ONE_PROCESS = {"ray": False, "workers": None, "gpus": 0.0}
-# Of a command line: presets have names and places of their own.
-NOT_COMPARED = ("name", "output_dir", "restart")
+# Of a command line: presets have names and places of their own, and who
+# searches need not cross-validate.
+NOT_COMPARED = (
+    "name", "output_dir", "restart", "executor", "address", "workers", "gpus",
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,10 +72,6 @@ class Config(SiamConfig):
         fold: Number of the fold whose training and validation clips are used.
         first_epochs: Epochs after which all networks are compared.
         eta: One in so many goes on, to so many times the epochs.
-        ray: Spread networks by Ray (needs the extra `ray`); a cluster if
-            RAY_ADDRESS names one, with --cache-dir on a disk that it shares.
-        workers: Networks at a time with Ray; None: one per core.
-        gpus: GPUs of each of them.
         output_dir: Folder of table, picture and command.
     """
 
@@ -87,9 +82,6 @@ class Config(SiamConfig):
     fold: int = 0
     first_epochs: int = 4
     eta: int = 3
-    ray: bool = False
-    workers: int | None = None
-    gpus: float = 0.0
     output_dir: Path = Path("results/siam_search")
 
 
@@ -131,8 +123,7 @@ def run(config):
     # Every network has a graph of its own: no reason to warn of it.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     ready = prepare(
-        # How the work is spread does not change what is found.
-        with_landmarks(dataclasses.replace(config, **ONE_PROCESS)),
+        with_landmarks(config),
         "age",
         {"siam_search": builder("siam", "age", network_config(config))},
         frontend_of(config),
@@ -144,9 +135,9 @@ def run(config):
     if path.is_file():
         console.print("This search is finished; its result:")
     else:
-        with tracker.run(config.name), _workers(config, trials) as workers:
+        with tracker.run(config.name):
             table = search_networks(
-                trials, budgets, config.eta, tracker, workers
+                trials, budgets, config.eta, tracker, ready.executor
             )
             tracker.log_table(table, "configurations")
             tracker.log_figure(plot_search(table, SEARCHED, ERROR), "search")
@@ -194,8 +185,6 @@ def best_command(config, table):
 
 def _check(config):
     """Refuses mistakes before hours of work."""
-    if config.ray:
-        check_ray(config.workers, config.gpus)
     small = {"conv_units": (1, 1, 1), "dense_units": 1, "attention_units": 1}
     shape = (config.image_size, config.image_size, 1)
     for name in SEARCHED:
@@ -228,12 +217,6 @@ def _trials(config, ready, configurations):
         # As `cross_validate` seeds the network of this fold.
         config.seed + fold.number,
     )
-
-
-def _workers(config, trials):
-    if not config.ray:
-        return contextlib.nullcontext()
-    return RayWorkers(trials.run, config.workers, config.gpus)
 
 
 def _write(table, config):

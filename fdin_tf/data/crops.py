@@ -39,7 +39,7 @@ class CroppedClips(StoredClips):
         return arrays["frames"], arrays["landmarks"]
 
 
-def crop_clips(clips, files, workers=None):
+def crop_clips(clips, files, workers=None, executor=None):
     """Follows 68 landmarks in every clip and cuts out the face, once.
 
     See `store_clips` for what is cached, and which clips are left out; left
@@ -50,6 +50,7 @@ def crop_clips(clips, files, workers=None):
         files: `FaceFiles`; its `face` decides the size of the crops and the
             smoothing of the landmarks.
         workers: Number of clips at work at a time; None for one per core.
+        executor: See `store_clips`.
 
     Returns:
         `CroppedClips`.
@@ -72,6 +73,7 @@ def crop_clips(clips, files, workers=None):
         "Faces",
         workers,
         num_points=NUM_POINTS,
+        executor=executor,
     )
     return CroppedClips(
         stored.clips, stored.left_out, stored.keys, stored.cache

@@ -79,6 +79,7 @@ def encode_clips(
     face=FaceConfig(),
     landmarks_dir=None,
     workers=None,
+    executor=None,
 ):
     """Follows, aligns and encodes the face in every clip, once.
 
@@ -94,6 +95,7 @@ def encode_clips(
         landmarks_dir: Folder with `<clip_id>.csv` or `.npz` landmark files,
             taken instead of detection for the clips that have one.
         workers: Number of clips at work at a time; None for one per core.
+        executor: See `store_clips`.
 
     Returns:
         `EncodedClips`.
@@ -103,20 +105,15 @@ def encode_clips(
         OverflowError: If features are too large for float16.
         ValueError: If no clip is usable.
     """
-    encode = _encoding_function(encoder)
-
-    def make(video, track):
-        chunks = aligned_chunks(video, track, face, chunk_size=_CHUNK)
-        return {"features": np.concatenate([encode(x) for x in chunks])}
-
     stored = store_clips(
         clips,
         FaceFiles(cache_dir, face, landmarks_dir),
         "features",
         [FEATURE_FORMAT, encoder_digest(encoder)],
-        make,
+        _Features(encoder, face),
         "Faces and features",
         workers,
+        executor=executor,
     )
     return EncodedClips(
         stored.clips,
@@ -126,6 +123,23 @@ def encode_clips(
         encoder.name,
         tuple(encoder.output_shape[1:]),
     )
+
+
+class _Features:
+    """Makes the features of a clip, in whichever process."""
+
+    def __init__(self, encoder, face):
+        self.encoder = encoder
+        self.face = face
+        self._encode = _encoding_function(encoder)
+
+    def __call__(self, video, track):
+        chunks = aligned_chunks(video, track, self.face, chunk_size=_CHUNK)
+        return {"features": np.concatenate([self._encode(x) for x in chunks])}
+
+    def __reduce__(self):
+        # A compiled function stays in its process.
+        return type(self), (self.encoder, self.face)
 
 
 def encoder_digest(encoder):

@@ -1,6 +1,7 @@
 """Every clip through faces and one further step, once, cached on disk."""
 
 import contextlib
+import copy
 import dataclasses
 import errno
 import os
@@ -135,6 +136,7 @@ def store_clips(
     title,
     workers=None,
     num_points=None,
+    executor=None,
 ):
     """Follows the face in every clip and keeps what is made of it, once.
 
@@ -158,6 +160,9 @@ def store_clips(
         workers: Number of clips at work at a time; None for one per core.
         num_points: Landmarks that every frame needs: 68, which the detector
             does not give. None: any.
+        executor: `RayExecutor` that spreads the clips; `make` has to be
+            picklable then, and `files` to be on a disk that all share. None:
+            threads of this process.
 
     Returns:
         `StoredClips`.
@@ -169,23 +174,32 @@ def store_clips(
         ValueError: If no clip is usable.
     """
     job = _Job(files, room, settings, make, num_points)
-    workers = workers or os.cpu_count()
-    results = {}
-    with progress_bar() as bar, ThreadPoolExecutor(workers) as pool:
+    items = [(row.clip_id, Path(row.path)) for row in clips.itertuples()]
+    if executor is None:
+        done = _in_threads(job.run, items, workers or os.cpu_count())
+    else:
+        done = executor.map(job.run, items)
+    results, damaged = {}, []
+    with progress_bar() as bar, contextlib.closing(done):
         task = bar.add_task(title, total=len(clips), note="")
-        futures = {
-            pool.submit(job.run, row.clip_id, Path(row.path)): row.clip_id
-            for row in clips.itertuples()
-        }
+        for (clip_id, _), (result, met) in done:
+            results[clip_id] = result
+            damaged += met
+            bar.advance(task)
+    _tell_damaged(damaged)
+    return _collect(clips, results, job.arrays)
+
+
+def _in_threads(function, items, workers):
+    """Pairs of an item and what the function gives of it."""
+    with ThreadPoolExecutor(workers) as pool:
+        futures = {pool.submit(function, *item): item for item in items}
         try:
             for future in as_completed(futures):
-                results[futures[future]] = future.result()
-                bar.advance(task)
+                yield futures[future], future.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    _tell_damaged([*job.tracks.damaged, *job.arrays.damaged])
-    return _collect(clips, results, job.arrays)
 
 
 class _Job:
@@ -200,7 +214,15 @@ class _Job:
         self.num_points = num_points
 
     def run(self, clip_id, video):
-        """One clip: `(key, row of what was found)`, or the reason why not."""
+        """One clip: what became of it, and the damaged files that were met."""
+        job = copy.copy(self)  # other threads note what they meet
+        job.tracks = ArrayCache(self.tracks.root)
+        job.arrays = ArrayCache(self.arrays.root)
+        result = job._result(clip_id, video)
+        return result, [*job.tracks.damaged, *job.arrays.damaged]
+
+    def _result(self, clip_id, video):
+        """`(key, row of what was found)`, or the reason why not."""
         if not video.is_file():
             return f"{video}: there is no such video file"
         try:

@@ -197,6 +197,7 @@ def _test(ready, network, run_dir, tracker, edges, per):
             ready.folds,
             ready.network_dirs[network],
             ready.config.seed,
+            ready.executor,
         )
         write_report(
             found, ready, run_dir / network, tracker, edges, per, network

@@ -2,6 +2,8 @@
 
 import contextlib
 import dataclasses
+import functools
+import itertools
 import shutil
 from pathlib import Path
 
@@ -28,6 +30,7 @@ __all__ = [
     "fold_dir",
     "predict_clips",
     "read_cross_validation",
+    "train_elsewhere",
 ]
 
 _LABELS = ["clip_id", "subject", "age", "gender", "spontaneity"]
@@ -55,7 +58,7 @@ class CrossValidation:
     regional_importance: pd.DataFrame | None = None
 
 
-def cross_validate(trainer, folds, run_dir, seed=0):
+def cross_validate(trainer, folds, run_dir, seed=0, executor=None):
     """Trains and tests one network per fold.
 
     A fold that is finished is read from `run_dir`; the one that was
@@ -69,6 +72,9 @@ def cross_validate(trainer, folds, run_dir, seed=0):
         folds: List of `Fold`.
         run_dir: Folder for the state of this cross-validation.
         seed: Seed of the run; fold k uses `seed + k`.
+        executor: `RayExecutor` that spreads the folds; `run_dir` and the
+            clips have to be on a disk that all share. None: one fold after
+            the other, in this process.
 
     Returns:
         `CrossValidation`.
@@ -81,29 +87,87 @@ def cross_validate(trainer, folds, run_dir, seed=0):
     title = trainer.title or "Folds"
     with hold(run_dir), progress_bar() as bar:
         overall = bar.add_task(title, total=len(folds), note="")
-        for fold in folds:
-            folder = fold_dir(run_dir, fold)
-            result = folder / "result"
-            fold_seed = seed + fold.number
-            if result.is_dir():
-                _log_finished(trainer, fold, result, fold_seed)
-            else:
-                with naming(_named(trainer, fold)):
-                    model, fitted, history = trainer.train(
-                        fold, folder, fold_seed, bar
-                    )
-                tables = _test(trainer, model, fitted, fold)
-                with atomic_path(result) as new:
-                    new.mkdir()
-                    history.to_csv(new / "history.csv", index=False)
-                    for name, table in tables.items():
-                        table.to_csv(new / f"{name}.csv", index=False)
-                    _without_optimizer(model).save(new / "model.keras")
-                shutil.rmtree(folder / "checkpoints")
+        known = [f for f in folds if _result(run_dir, f).is_dir()]
+        new = [f for f in folds if f not in known]
+        if executor is None:
+            done = (
+                _run_fold(trainer, run_dir, seed, fold, bar) for fold in new
+            )
+        else:
+            done = _elsewhere(trainer, run_dir, seed, new, executor)
+        for fold in itertools.chain(known, done):
+            result = _result(run_dir, fold)
+            shutil.rmtree(fold_dir(run_dir, fold) / "checkpoints", True)
+            if fold in known or executor is not None:
+                _log_finished(trainer, fold, result, seed + fold.number)
             summary = _summary(_read(result, "predictions"), trainer.target)
             bar.print(f"{_named(trainer, fold)}: {summary}")
             bar.advance(overall)
     return read_cross_validation(folds, run_dir)
+
+
+def _run_fold(trainer, run_dir, seed, fold, bar=None):
+    """Trains and tests the network of one fold; returns the fold."""
+    folder, result = fold_dir(run_dir, fold), _result(run_dir, fold)
+    if result.is_dir():
+        return fold  # by a process that was lost before it could tell
+    with naming(_named(trainer, fold)):
+        model, fitted, history = trainer.train(
+            fold, folder, seed + fold.number, bar
+        )
+    tables = _test(trainer, model, fitted, fold)
+    with atomic_path(result) as new:
+        new.mkdir()
+        history.to_csv(new / "history.csv", index=False)
+        for name, table in tables.items():
+            table.to_csv(new / f"{name}.csv", index=False)
+        _without_optimizer(model).save(new / "model.keras")
+    return fold
+
+
+def _elsewhere(trainer, run_dir, seed, folds, executor):
+    """`_run_fold` in other processes; yields folds as they are finished."""
+    work = functools.partial(_run_fold, _untracked(trainer), run_dir, seed)
+    for _, fold in executor.map(work, [(fold,) for fold in folds]):
+        yield fold
+
+
+def train_elsewhere(trainer, fold, folder, seed, executor):
+    """Trains the network of one fold in a process of an executor.
+
+    What it learns stays in `folder`: `trainer.train` with the same arguments
+    takes it from there.
+
+    Args:
+        trainer: `NetworkTrainer`.
+        fold: `Fold`.
+        folder: Folder for the state of this network's training, on a disk
+            that all share.
+        seed: Seed of weights, order and dropout.
+        executor: `RayExecutor`.
+
+    Raises:
+        FloatingPointError: If the loss is not finite any more.
+    """
+    work = functools.partial(_train, _untracked(trainer))
+    for _ in executor.map(work, [(fold, folder, seed)]):
+        pass
+
+
+def _train(trainer, fold, folder, seed):
+    trainer.train(fold, folder, seed)
+
+
+def _untracked(trainer):
+    """The same trainer for other processes, which write no run to MLflow."""
+    return NetworkTrainer(
+        trainer.build_model,
+        trainer.stored,
+        trainer.target,
+        trainer.config,
+        trainer.frontend,
+        title=trainer.title,
+    )
 
 
 @contextlib.contextmanager
@@ -125,7 +189,7 @@ def read_cross_validation(folds, run_dir):
     Returns:
         `CrossValidation`; None where a fold is not finished.
     """
-    results = [fold_dir(run_dir, fold) / "result" for fold in folds]
+    results = [_result(run_dir, fold) for fold in folds]
     if not all(result.is_dir() for result in results):
         return None
     histories = [
@@ -159,6 +223,11 @@ def fold_dir(run_dir, fold):
         the network, the file of its frontend.
     """
     return Path(run_dir) / f"fold_{fold.number:02d}"
+
+
+def _result(run_dir, fold):
+    """Folder that is there when the fold is finished."""
+    return fold_dir(run_dir, fold) / "result"
 
 
 def predict_clips(model, data, clip_ids, target, batch_size=16):

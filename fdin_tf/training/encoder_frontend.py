@@ -38,8 +38,8 @@ class EncoderFrontend:
             self.name += f" and {fitted_name}, fitted in each fold"
         self.shape = tuple(encoder.output_shape[1:])
 
-    def store(self, clips, files, workers=None):
-        """`EncodedClips` of a clip table; `files` are `FaceFiles`."""
+    def store(self, clips, files, workers=None, executor=None):
+        """`EncodedClips` of a clip table; see `encode_clips`."""
         return encode_clips(
             clips,
             self.encoder,
@@ -47,6 +47,7 @@ class EncoderFrontend:
             files.face,
             files.landmarks_dir,
             workers,
+            executor,
         )
 
     def fit(self, stored, clip_ids):

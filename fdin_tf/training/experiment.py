@@ -1,5 +1,6 @@
 """A whole experiment: from clips to tables, pictures and an exported model."""
 
+import contextlib
 import dataclasses
 import shutil
 from pathlib import Path
@@ -17,9 +18,11 @@ from fdin_tf.data.locks import hold
 from fdin_tf.faces import FaceConfig
 from fdin_tf.progress import console
 from fdin_tf.progress import progress_bar
+from fdin_tf.serving.export import find_version
 from fdin_tf.training.cross_validate import cross_validate
 from fdin_tf.training.cross_validate import naming
 from fdin_tf.training.cross_validate import read_cross_validation
+from fdin_tf.training.cross_validate import train_elsewhere
 from fdin_tf.training.decisions import AGE_EDGES
 from fdin_tf.training.decisions import age_group_labels
 from fdin_tf.training.fit_config import FitConfig
@@ -29,6 +32,7 @@ from fdin_tf.training.printing import say_what_runs
 from fdin_tf.training.report import error_tables
 from fdin_tf.training.report import model_card
 from fdin_tf.training.report import write_report
+from fdin_tf.training.tracking import register
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,8 +58,18 @@ class Experiment:
         output_dir: Folder of exported models.
         cache_dir: Folder of embedded clips, face tracks, features and
             checkpoints; None for the user's cache folder.
+        executor: Who does the work: this process (`local`), or processes of
+            Ray (`ray`, needs that extra) that clips, folds and networks of a
+            search are spread over; they share `cache_dir`.
+        address: Address of the Ray cluster; None: the one that RAY_ADDRESS
+            names, else one that is started on this machine.
+        workers: Clips, folds or networks at a time with Ray; None: one per
+            core.
+        gpus: GPUs of each of them with Ray, such as 0.5.
         restart: Forget an earlier run of the same experiment, and its
             networks, which other experiments may share.
+        register: Name under which the exported model is registered in MLflow,
+            for `mlflow models serve`, see docs/server.md; None: it is not.
     """
 
     name: str = "fdin"
@@ -71,7 +85,12 @@ class Experiment:
     seed: int = 0
     output_dir: Path = Path("saved_models")
     cache_dir: Path | None = None
+    executor: Literal["local", "ray"] = "local"
+    address: str | None = None
+    workers: int | None = None
+    gpus: float = 0.0
     restart: bool = False
+    register: str | None = None
 
 
 def run_experiment(
@@ -137,16 +156,17 @@ def run_experiment(
     if found is not None:
         console.print("This run is finished; its result:")
     else:
-        with hold(run_dir, network_dir), tracker.run(config.name):
+        with hold(run_dir, network_dir), tracker.run(config.name) as run_id:
             trainer = ready.trainer(network, tracker)
             found = cross_validate(
-                trainer, ready.folds, network_dir, config.seed
+                trainer, ready.folds, network_dir, config.seed, ready.executor
             )
             further = further_tables and further_tables(found.predictions)
             tables = write_report(
                 found, ready, run_dir, tracker, edges, per, network, further
             )
             card = model_card(ready, tables["errors"], found)
+            card["tracking_run"] = run_id
             path = _final_model(trainer, ready, network_dir, card)
             write_json(run_dir / "finished.json", {"exported": str(path)})
     tables = error_tables(found.predictions, target, edges, per)
@@ -157,6 +177,9 @@ def run_experiment(
     if len(left_out):
         console.print(f"{len(left_out)} clips were left out: above.")
     console.print(f"Model: {_exported(run_dir, config)}", soft_wrap=True)
+    if config.register is not None:
+        registered = _register(tracker, config, run_dir)
+        console.print(f"Registered: {registered}", soft_wrap=True)
     console.print(f"State of the run: {run_dir}", soft_wrap=True)
     return tables["errors"]
 
@@ -201,6 +224,20 @@ def _exported(run_dir, config):
     return None
 
 
+def _register(tracker, config, run_dir):
+    """Registers the exported model, once under a name; says as what."""
+    finished = read_json(run_dir / "finished.json")
+    known = finished.setdefault("registered", {})
+    if config.register not in known:
+        with tracker.run(config.name):
+            uri = tracker.log_server_model(
+                finished["exported"], f"{config.name}_server"
+            )
+            known[config.register] = str(register(uri, config.register))
+        write_json(run_dir / "finished.json", finished)
+    return known[config.register]
+
+
 def _final_model(trainer, ready, network_dir, card):
     """Trains on all subjects but those that choose the epoch, and exports.
 
@@ -212,6 +249,8 @@ def _final_model(trainer, ready, network_dir, card):
     fold = Fold(-1, tuple(ids[train]), tuple(ids[valid]), test=())
     folder = network_dir / "final"
     with progress_bar() as bar, naming("Final model"):
+        if ready.executor is not None:
+            train_elsewhere(trainer, fold, folder, config.seed, ready.executor)
         model, fitted, history = trainer.train(
             fold, folder, config.seed, bar, name="final model"
         )
@@ -219,9 +258,19 @@ def _final_model(trainer, ready, network_dir, card):
         history.to_csv(temporary, index=False)
     joined = ready.frontend.joined(model, fitted)
     trainer.tracker.log_model(joined, config.name)
-    return ready.frontend.export(
-        model, fitted, config.output_dir / config.name, card
+    exports = config.output_dir / config.name
+    return _version_of_run(exports, card) or ready.frontend.export(
+        model, fitted, exports, card
     )
+
+
+def _version_of_run(folder, card):
+    """What this run exported if it was killed before it could note it."""
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        path, known = find_version(folder)
+        if known.get("tracking_run") == card["tracking_run"]:
+            return path.resolve()
+    return None
 
 
 def split_off_tenth(clips, target, seed):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import keras
 
+from fdin_tf.data.cache import check_writable
 from fdin_tf.data.cache import default_cache_dir
 from fdin_tf.data.cache import settings_digest
 from fdin_tf.data.clips import TARGET_CLASSES
@@ -20,17 +21,21 @@ from fdin_tf.data.folds import restrict_folds
 from fdin_tf.data.sources import load_clips
 from fdin_tf.data.stored import FaceFiles
 from fdin_tf.data.stored import StoredClips
+from fdin_tf.spread import RayExecutor
+from fdin_tf.spread import make_executor
 from fdin_tf.training.class_metrics import check_classes
 from fdin_tf.training.precision import choose_precision
 from fdin_tf.training.precision import precision_policy
 from fdin_tf.training.tracking import Tracker
+from fdin_tf.training.tracking import check_store
 from fdin_tf.training.trainer import NetworkTrainer
 from fdin_tf.version import __version__
 
-# Where things are does not change a result: what they are does.
+# Where things are, and who works, does not change a result.
 _PLACES = (
     "data_dir", "landmarks_dir", "folds", "encoder_weights", "output_dir",
-    "cache_dir", "restart",
+    "cache_dir", "restart", "register", "executor", "address", "workers",
+    "gpus",
 )  # fmt: skip
 _PACKAGES = (
     "tensorflow", "keras", "numpy", "scipy", "pandas", "scikit-learn",
@@ -58,6 +63,7 @@ class Prepared:
         encoded: What it stored of the clips.
         folds: List of `Fold`.
         facts: Dict of short facts, such as versions and fingerprints.
+        executor: `RayExecutor` that spreads the work; None: this process.
     """
 
     config: object
@@ -68,6 +74,7 @@ class Prepared:
     encoded: StoredClips
     folds: list[Fold]
     facts: dict[str, str]
+    executor: RayExecutor | None = None
 
     def run_dir(self, experiment, *options):
         """Folder of a call: of its tables, and of what it tracks."""
@@ -121,10 +128,19 @@ def prepare(config, target, networks, get_frontend, check_clips=None):
     Raises:
         FileNotFoundError: If data, folds or weights are not where they were
             said to be.
+        ImportError: If work is to be spread by Ray, which is not installed.
+        OSError: If the folder of the cache, that of results or the store of
+            MLflow cannot be written to.
         ValueError: If data, folds or settings are not valid, a clip has no
             label of the target, or a part of a fold holds one class only.
     """
+    executor = make_executor(
+        config.executor, config.address, config.workers, config.gpus
+    )
     cache_dir = Path(config.cache_dir or default_cache_dir())
+    for folder in (cache_dir, config.output_dir):
+        check_writable(folder)
+    check_store()
     everyone = load_clips(config.data_dir, config.embedded, cache_dir)
     clips = select_clips(everyone, config.database, config.spontaneity)
     require_target(clips, target, source=str(config.data_dir or "embedded"))
@@ -141,7 +157,7 @@ def prepare(config, target, networks, get_frontend, check_clips=None):
         with precision_policy(precision):
             layers[name] = layer_settings(build_model(frontend.shape))
     files = FaceFiles(cache_dir, config.face, config.landmarks_dir)
-    encoded = frontend.store(clips, files)
+    encoded = frontend.store(clips, files, executor=executor)
     everyone = everyone[~everyone.clip_id.isin(encoded.left_out.clip_id)]
     folds, origin = _folds(everyone, encoded.clips, config, target)
     facts = {
@@ -167,7 +183,7 @@ def prepare(config, target, networks, get_frontend, check_clips=None):
         network_dirs[name] = _runs(config) / f"{target}-{name}-{digest}"
     return Prepared(
         config, target, dict(networks), network_dirs, frontend, encoded,
-        folds, facts,
+        folds, facts, executor,
     )  # fmt: skip
 
 

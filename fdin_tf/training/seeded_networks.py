@@ -137,6 +137,7 @@ def run_seeds(
                                 folds[seed],
                                 by_seed[seed].network_dirs[network],
                                 seed,
+                                first.executor,
                             )
     predictions = pd.concat(
         [

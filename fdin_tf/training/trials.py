@@ -180,7 +180,7 @@ class NetworkTrials:
         return {k: v for k, v in self.__dict__.items() if k != "_data"}
 
 
-def search_networks(trials, budgets, eta=3, tracker=None, workers=None):
+def search_networks(trials, budgets, eta=3, tracker=None, executor=None):
     """Finds the best of many networks by successive halving.
 
     An interrupted search, repeated, takes what is known and goes on from the
@@ -192,8 +192,8 @@ def search_networks(trials, budgets, eta=3, tracker=None, workers=None):
         eta: See `successive_halving`.
         tracker: `Tracker`, inside its `run`, for a run per configuration;
             None tracks nothing.
-        workers: `RayWorkers` of `trials.run`, within their context; None: one
-            network after the other, in this process.
+        executor: `RayExecutor` that spreads the networks; None: one after the
+            other, in this process.
 
     Returns:
         Table of `search_table`.
@@ -213,7 +213,7 @@ def search_networks(trials, budgets, eta=3, tracker=None, workers=None):
                 description=f"Networks of {budget} epochs",
             )
             for number, result in _results(
-                trials, numbers, budget, bar, workers
+                trials, numbers, budget, bar, executor
             ):
                 if tracker:
                     _track(tracker, trials, number, budget, result)
@@ -241,7 +241,7 @@ def search_networks(trials, budgets, eta=3, tracker=None, workers=None):
     return search_table(trials.configurations, rungs)
 
 
-def _results(trials, numbers, budget, bar, workers):
+def _results(trials, numbers, budget, bar, executor):
     """Results of trials: those that are known, then the others."""
     unknown = []
     for number in numbers:
@@ -250,11 +250,11 @@ def _results(trials, numbers, budget, bar, workers):
             unknown.append((number, budget))
         else:
             yield number, result
-    if workers is None:
+    if executor is None:
         for number, _ in unknown:
             yield number, trials.run(number, budget, bar)
     else:
-        for (number, _), result in workers.map(unknown):
+        for (number, _), result in executor.map(trials.run, unknown):
             yield number, result
 
 

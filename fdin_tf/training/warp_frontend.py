@@ -42,13 +42,13 @@ class WarpFrontend:
         self.name = f"warp to {size} x {size}, mean shape of each fold"
         self.shape = (size, size, 1)
 
-    def store(self, clips, files, workers=None):
-        """`CroppedClips` of a clip table; `files` are `FaceFiles`."""
+    def store(self, clips, files, workers=None, executor=None):
+        """`CroppedClips` of a clip table; see `crop_clips`."""
         if self.find_landmarks is not None:
             files = dataclasses.replace(
                 files, find_landmarks=self.find_landmarks
             )
-        return crop_clips(clips, files, workers)
+        return crop_clips(clips, files, workers, executor)
 
     def fit(self, stored, clip_ids):
         """The `FaceWarp` of clips.

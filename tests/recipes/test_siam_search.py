@@ -140,7 +140,7 @@ def test_the_command_line_is_the_best_network_with_all_that_was_told(
         preset, "--data-dir", tmp_path / "my clips", "--fit.epochs", "7",
         "--mesh", "--face.smoother", "quadratic", "--conv-units", "3", "4", "5",
         "--temporal-units", "9", "--fit.clip-value", "None", "--seed", "3",
-        "--ray", "--workers", "2", "--fold", "1",
+        "--executor", "ray", "--workers", "2", "--fold", "1",
     ]  # fmt: skip
     config = config_from_presets(
         siam_search.PRESETS, "demo", list(map(str, words))
@@ -168,7 +168,7 @@ def test_mistakes_are_one_line_and_code_2(search, fails, monkeypatch):
     line = fails(search, "smoke", "--rnn-units", 0, 4)
     assert "Received: rnn_units=0" in line
     monkeypatch.setitem(sys.modules, "ray", None)
-    line = fails(search, "smoke", "--ray")
+    line = fails(search, "smoke", "--executor", "ray")
     assert "pip install 'fdin-tf[ray]'" in line
 
 

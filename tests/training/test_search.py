@@ -1,7 +1,6 @@
-"""Search: halving against its definition, trials that go on, Ray the same."""
+"""Search: halving against its definition, trials that go on."""
 
 import math
-import sys
 
 import keras
 import numpy as np
@@ -18,8 +17,6 @@ from fdin_tf.training.search import search_table
 from fdin_tf.training.search import successive_halving
 from fdin_tf.training.search_report import plot_search
 from fdin_tf.training.search_report import print_search
-from fdin_tf.training.spread import RayWorkers
-from fdin_tf.training.spread import check_ray
 from fdin_tf.training.trials import NetworkTrials
 from fdin_tf.training.trials import TrialResult
 from fdin_tf.training.trials import search_networks
@@ -277,56 +274,6 @@ def test_a_search_ends_with_the_best_and_without_weights(searched):
     assert table.valid_error[1:].tolist() == sorted(errors)[1:]
     assert table.epochs.tolist() == [4, 1, 1]
     assert not list(trials.folder.glob("trial-*/checkpoints"))
-
-
-# Ray
-
-
-class Run:
-    """Runs trials; a mistake where there is no such trial."""
-
-    def __init__(self, trials):
-        self.trials = trials
-
-    def __call__(self, number, budget):
-        if number == 3:
-            raise KeyError("no such trial")
-        return self.trials.run(number, budget)
-
-
-def test_ray_finds_the_same_table(searched, tmp_path):
-    ray = pytest.importorskip("ray")
-    trials = make_trials(tmp_path)
-    with RayWorkers(Run(trials), workers=2) as workers:
-        table = search_networks(trials, [1, 4], eta=2, workers=workers)
-        pd.testing.assert_frame_equal(
-            table.drop(columns="seconds"),
-            searched[1].drop(columns="seconds"),
-            rtol=1e-3,
-        )
-        # Nothing is left to do; a mistake arrives as it was made.
-        again = search_networks(trials, [1, 4], eta=2, workers=workers)
-        pd.testing.assert_frame_equal(again, table)
-        with pytest.raises(KeyError, match=r"^'no such trial'$"):
-            list(workers.map([(3, 1)]))
-        with (
-            RayWorkers(Run(trials), gpus=1000) as more,
-            pytest.raises(ValueError, match=r"Expected room.*gpus=1000"),
-        ):
-            list(more.map([(0, 1)]))
-        assert ray.is_initialized()  # not by `more`, so not ended by it
-    assert not ray.is_initialized()
-
-
-def test_mistakes_about_workers_are_refused(monkeypatch):
-    pytest.importorskip("ray")
-    with pytest.raises(ValueError, match=r"at least one worker.*workers=0"):
-        RayWorkers(print, workers=0)
-    with pytest.raises(ValueError, match=r"0 or more. Received: gpus=-1"):
-        check_ray(gpus=-1)
-    monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(ImportError, match=r"pip install 'fdin-tf\[ray\]'"):
-        check_ray()
 
 
 # Picture and printed table
