@@ -101,7 +101,8 @@ def pytorch_networks(convert, model, batch, loss, precision, compiled):
     if half:
         small = copy.deepcopy(module)
         for name, parameter in small.named_parameters():
-            if not name.startswith("answer"):
+            # Matrices alone: normalisation wants all it has in float32.
+            if parameter.ndim > 1 and not name.startswith("answer"):
                 parameter.data = parameter.data.to(torch.bfloat16)
         whole = reference("PyTorch, bfloat16 weights", small)
         found.append(dataclasses.replace(whole, train=None))

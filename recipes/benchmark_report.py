@@ -19,7 +19,7 @@ _CAPTION = (
     "\nratio: time of the first row over that of this row, median of"
     " neighbouring calls; then of the fastest calls."
     "\nothers: share of the processors that other processes took; above"
-    f" {QUIET:.0%}, believe the ratios only."
+    f" {QUIET:.0%}, take care: what waits for several threads suffers most."
 )
 
 

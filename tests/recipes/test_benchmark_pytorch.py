@@ -8,9 +8,12 @@ torch = pytest.importorskip("torch")
 
 from fdin_tf.training.fit_config import FitConfig  # noqa: E402
 from fdin_tf.training.fit_config import compile_model  # noqa: E402
+from recipes import benchmark_references  # noqa: E402
 from recipes.benchmark_pytorch import fdin_from_keras  # noqa: E402
 from recipes.benchmark_pytorch import siam_from_keras  # noqa: E402
 from recipes.benchmark_pytorch import vggface_from_keras  # noqa: E402
+from recipes.benchmark_references import pytorch_encoders  # noqa: E402
+from recipes.benchmark_references import pytorch_networks  # noqa: E402
 from recipes.benchmark_sizes import EncoderSize  # noqa: E402
 from recipes.benchmark_sizes import FdinSize  # noqa: E402
 from recipes.benchmark_sizes import SiamSize  # noqa: E402
@@ -26,6 +29,13 @@ SIAM = SiamSize(
 SIZES = {"fdin": (FDIN, fdin_from_keras), "siam": (SIAM, siam_from_keras)}
 
 
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch):
+    """Threads of PyTorch that wait for each other starve beside others."""
+    monkeypatch.setattr(benchmark_references, "num_processors", lambda: 1)
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(params=SIZES)
 def network(request):
     """Our network with weights of every kind, its size, and PyTorch's."""
@@ -35,7 +45,7 @@ def network(request):
     rng = np.random.default_rng(2)
     for layer in model.layers:
         if layer.name.endswith("_norm"):
-            units = len(layer.gamma)
+            units = layer.gamma.shape[0]
             layer.set_weights(list(rng.uniform(0.5, 2, (4, units))))
     if request.param == "siam":
         scale = model.get_layer("appearance").encoder.get_layer("scale")
@@ -144,3 +154,70 @@ def test_work_of_convolutions_is_what_pytorch_counts():
     module = vggface_from_keras(size.build())
     frames = torch.zeros((1, 32, 48, 3), dtype=torch.uint8)
     assert size.flops() == counted(module, frames)
+
+
+def test_every_way_of_running_it_gives_nearly_the_same(network):
+    model, size, convert = network
+    loss = "absolute" if "siam" in model.name else "squared"
+    batch = size.batch()
+
+    def without_dropout(model):
+        module = convert(model)
+        for part in module.modules():
+            if isinstance(part, torch.nn.Dropout):
+                part.p = 0.0
+        return module
+
+    exact = model.predict_on_batch(batch[0])["age"]
+    for precision, tolerance in (("float32", 1e-4), ("mixed_bfloat16", 0.1)):
+        found, notes = pytorch_networks(
+            without_dropout, model, batch, loss, precision, compiled=False
+        )
+        assert notes == []
+        for reference in found:
+            np.testing.assert_allclose(
+                reference.infer(), exact, atol=tolerance * np.abs(exact).max()
+            )
+        losses = [found[0].train() for _ in range(6)]
+        assert losses[-1] < losses[0]
+    assert [reference.name for reference in found] == [
+        "PyTorch", "PyTorch, bfloat16 weights",
+    ]  # fmt: skip
+    assert found[1].train is None
+
+
+def test_encoders_run_in_every_precision():
+    size = EncoderSize(frames=3, frame_shape=(32, 32, 3), filters=(3, 4, 5, 6))
+    encoder = size.build()
+    frames = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), "uint8")
+    precisions = ("float32", "mixed_bfloat16")
+    found, notes = pytorch_encoders(encoder, frames, precisions, False)
+    assert notes == []
+    exact = encoder.predict_on_batch(frames)
+    assert [reference.name for reference in found] == [
+        "PyTorch float32", "PyTorch bfloat16",
+    ]  # fmt: skip
+    for reference, tolerance in zip(found, (2e-3, 5e-2)):
+        features = reference.infer()
+        assert features.dtype == np.float16
+        np.testing.assert_allclose(
+            features, exact, atol=tolerance * np.abs(exact).max()
+        )
+
+
+def test_a_compiler_that_fails_is_told_of(monkeypatch):
+    def refuse(module, **options):
+        def run(*inputs):
+            raise RuntimeError("no C++ compiler\nsecond line")
+
+        return run
+
+    monkeypatch.setattr(torch, "compile", refuse)
+    model = FDIN.build()
+    found, notes = pytorch_networks(
+        fdin_from_keras, model, FDIN.batch(), "squared", "float32", True
+    )
+    assert [reference.name for reference in found] == ["PyTorch"]
+    assert notes == [
+        "PyTorch, compiled: fails here (RuntimeError: no C++ compiler)"
+    ]

@@ -1,8 +1,5 @@
 """recipes.benchmark: what begins with a video file."""
 
-import itertools
-
-import cv2
 import numpy as np
 import pytest
 
@@ -60,15 +57,23 @@ def test_videos_have_the_heights_and_lengths_asked_for(videos):
     for (height, seconds), (info, frames) in videos.items():
         assert len(frames) == seconds * 20
         assert info.frames_per_second == 20
-        assert (info.height, info.width) == (height, round(height * 4 / 3))
+        assert info.height == height
+        assert info.width % 2 == 0
+        assert abs(info.width - height * 4 / 3) <= 1
 
 
-def test_videos_have_no_cuts(videos):
-    """To and fro: no step between frames stands out."""
+def test_long_videos_go_to_and_fro_without_a_cut(videos):
+    """The drawn smile has 48 frames: the 49th shows what the 47th does."""
     _, frames = videos[64, 3.0]
-    grey = [cv2.cvtColor(f, cv2.COLOR_RGB2GRAY).astype(float) for f in frames]
-    steps = [np.abs(a - b).mean() for a, b in itertools.pairwise(grey)]
-    assert max(steps) < 3 * np.median(steps)
+    # Means of blocks of 8 x 8 pixels of the face: without the noise.
+    blocks = np.float32(frames)[:, :, :80].reshape(-1, 8, 8, 10, 8, 3)
+    blocks = blocks.mean(axis=(2, 4))
+
+    def away(a, b):
+        return np.abs(blocks[a] - blocks[b]).max()
+
+    mirrored = [away(47 - n, 47 + n) for n in range(1, 12)]
+    assert max(mirrored) < 0.7 * away(0, 24)  # at rest, and at the peak
 
 
 def test_high_videos_are_wide():
