@@ -3,6 +3,9 @@
 # make lint   the style checks that CI runs
 # make parity holds per-layer learning rates against TensorFlow Addons, which
 #             it installs apart, into .venv-parity (Python 3.11)
+# make test-backends
+#             installs JAX and PyTorch too, runs the tests of layers and of the
+#             main models with Keras on each, and the benchmarks beside them
 # Options of the recipe go through ARGS too: make run ARGS="--seed 1"
 
 SHELL := /bin/sh
@@ -22,14 +25,26 @@ PYTHON311 ?= $(shell for p in python3.11 python3 python; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 11))' \
 	2>/dev/null && echo $$p && break; done)
 
-.PHONY: run test lint parity clean
+# What runs on every backend of Keras (each test says where it does not), and
+# what sets TensorFlow beside the other libraries.
+BACKEND_TESTS := tests/layers tests/models/test_backends.py
+BESIDE_TESTS  := tests/recipes/test_benchmark_pytorch.py \
+	tests/recipes/test_benchmark_gpu.py
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+.PHONY: run test test-backends lint parity clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.installed
 	$(BIN)/python -m recipes.age_cv $(ARGS)
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	$(PYTEST) $(ARGS)
+
+test-backends: $(VENV)/.installed-backends
+	KERAS_BACKEND=jax $(PYTEST) $(BACKEND_TESTS) $(ARGS)
+	KERAS_BACKEND=torch $(PYTEST) $(BACKEND_TESTS) $(ARGS)
+	KERAS_BACKEND=tensorflow $(PYTEST) $(BESIDE_TESTS) $(ARGS)
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
@@ -60,6 +75,11 @@ $(VENV)/.installed-test: setup.py | $(BIN)/python
 	@echo "Installing into $(VENV), with what the tests need: a few minutes, once."
 	@$(BIN)/python -m pip install --quiet --editable '.[test]'
 	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-backends: setup.py | $(BIN)/python
+	@echo "Installing into $(VENV), with JAX and PyTorch: a few minutes, once."
+	@$(BIN)/python -m pip install --quiet --editable '.[test,backends]'
+	@touch $@ $(VENV)/.installed $(VENV)/.installed-test
 
 $(ADDONS)/bin/python:
 	@test -n "$(PYTHON311)" || { echo "make: no Python 3.11 with venv found, which TensorFlow Addons needs; set PYTHON311=/path/to/python3.11" >&2; exit 2; }
