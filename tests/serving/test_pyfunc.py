@@ -4,7 +4,11 @@ import base64
 import http.client
 import json
 import os
+import re
+import shutil
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import mlflow
 import numpy as np
@@ -288,7 +292,7 @@ def test_memory_stays_flat(server, frames, video):
 
 
 def test_a_server_that_cannot_start_says_why(tmp_path):
-    match = r"did not start; its log, .*log.txt: .*nothing"
+    match = r"did not start; its log, .*log.txt: .*MlflowException: .*fail"
     with (
         pytest.raises(RuntimeError, match=match),
         MlflowServer(tmp_path / "nothing", tmp_path / "log.txt"),
@@ -346,3 +350,38 @@ def test_facts_of_a_card(card, measure, error):
     facts = measured_facts(card)
     assert (facts["measure"], facts["error"]) == (measure, error)
     assert facts["data_fingerprint"] is None
+
+
+def examples(language):
+    """The calls that docs/server.md shows in a language."""
+    text = (Path(__file__).parents[2] / "docs" / "server.md").read_text()
+    blocks = re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+    return [block for block in blocks if "5000/invocations" in block]
+
+
+def here(example, server):
+    return example.replace(":5000", f":{server.port}").replace(
+        "smile.mp4", CLIP
+    )
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
+@pytest.mark.parametrize("number", [0, 1])
+def test_documented_calls_of_the_shell_work(server, predicted, video, number):
+    done = subprocess.run(
+        ["sh", "-c", here(examples("sh")[number], server)],
+        cwd=video.parent, capture_output=True, timeout=120, check=True,
+    )  # fmt: skip
+    (answer,) = json.loads(done.stdout)["predictions"]
+    assert answer["estimate"] == pytest.approx(predicted.estimate[0], rel=1e-5)
+
+
+def test_documented_call_of_python_works(
+    server, predicted, video, monkeypatch, capsys
+):
+    (example,) = examples("python")
+    monkeypatch.chdir(video.parent)
+    exec(compile(here(example, server), "docs/server.md", "exec"), {})
+    printed = capsys.readouterr().out.split()
+    assert float(printed[0]) == pytest.approx(predicted.estimate[0], rel=1e-5)
+    assert float(printed[1]) == pytest.approx(predicted.error_years)
