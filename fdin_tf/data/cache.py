@@ -1,6 +1,7 @@
 """Arrays on disk under content keys; one atomic, checksummed file each."""
 
 import contextlib
+import errno
 import hashlib
 import io
 import json
@@ -16,13 +17,13 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
-from fdin_tf.data.spooled import SpooledRows
 from fdin_tf.file_limits import parse_json
 
 #: Largest JSON file, bytes: the card of a model tested on millions of clips.
 MAX_JSON_BYTES = 2**28
 _BLOCK = 1 << 20
 _A_DAY = 24 * 3600.0  # seconds
+_ROOM = 1 << 20  # bytes
 # What ends the name of a file in the making: process and machine.
 _OWNER = re.compile(r"\.(\d+)-[0-9a-f]+(?:@(.+))?\.tmp$")
 
@@ -87,8 +88,12 @@ class ArrayCache:
         return self.root / key[:2] / f"{key}.npz"
 
     def has(self, key):
-        """Whether there is a whole file of the key; all of it is read."""
-        return self.get(key) is not None
+        """Whether there is a whole file of the key; all of it is read.
+
+        Raises:
+            OSError: If there is a file, but reading it fails.
+        """
+        return self._read(key, _check_arrays) is not None
 
     def get(self, key):
         """The arrays of a key as a dict, or None if there is no whole file.
@@ -96,16 +101,22 @@ class ArrayCache:
         Raises:
             OSError: If there is a file, but reading it fails.
         """
+        return self._read(key, _arrays_of)
+
+    def _read(self, key, read):
+        """What `read` makes of the file of a key; None without a whole one."""
         path = self.path(key)
         try:
-            content = path.read_bytes()
+            with open(path, "rb") as file:
+                return read(file)
         except FileNotFoundError:
             return None
-        try:
-            return _arrays_of(content)
         except MemoryError:
             raise
-        except Exception:  # whatever damage makes of lengths and names
+        except Exception as error:  # whatever damage makes of lengths and names
+            is_damage = getattr(error, "errno", None) in (None, errno.EINVAL)
+            if isinstance(error, OSError) and not is_damage:
+                raise
             self.damaged.append(path)
             return None
 
@@ -116,55 +127,30 @@ class ArrayCache:
         with atomic_path(path) as temporary, open(temporary, "wb") as file:
             np.savez(file, **arrays)
 
-    def put_chunks(self, key, chunks):
-        """Writes arrays that come in chunks of rows, as `put` would.
-
-        Memory is bounded by a chunk: rows wait in temporary files.
+    def put_rows(self, key, rows):
+        """Writes arrays that are too large for memory, as `put` would.
 
         Args:
             key: The key.
-            chunks: Iterable of dicts of arrays, at least one, all of the same
-                names; the rows of a name are joined in order.
-
-        Raises:
-            ValueError: If there is no chunk, or chunks differ in their names,
-                or in the shape or dtype of a row.
+            rows: Dict of `SpooledRows`, as `spooled_arrays` gives it.
         """
-        with contextlib.ExitStack() as stack:
-            rows = {}
-            for chunk in chunks:
-                for name in () if rows else chunk:
-                    rows[name] = stack.enter_context(SpooledRows())
-                if chunk.keys() != rows.keys():
-                    raise ValueError(
-                        f"Expected chunks of {', '.join(rows)}. Received: "
-                        f"{', '.join(chunk) or 'nothing'}"
-                    )
-                for name, array in chunk.items():
-                    rows[name].append(array)
-            if not rows:
-                raise ValueError("Expected a chunk of arrays. Received: none")
-            path = stack.enter_context(atomic_path(self.path(key)))
-            with zipfile.ZipFile(path, "w") as archive:
-                for name, array in rows.items():
-                    with archive.open(
-                        f"{name}.npy", "w", force_zip64=True
-                    ) as f:
-                        array.write_npy(f)
+        with (
+            atomic_path(self.path(key)) as temporary,
+            zipfile.ZipFile(temporary, "w") as archive,
+        ):
+            for name, array in rows.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                    array.write_npy(file)
 
 
-def _arrays_of(content):
-    """The arrays in the bytes of an `.npz` file, each checked as a whole.
+def _arrays_of(file):
+    """The arrays in an `.npz` file, each checked as a whole.
 
     `numpy.load` reads as many bytes as the header of an array tells, and so
-    would miss the checksum behind them where that header is damaged. A damaged
-    length in the list of contents can hide the arrays that follow: the record
-    that ends the file tells how many there are.
+    would miss the checksum behind them where that header is damaged.
     """
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+    with _archive(file) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
-    if len(members) != int.from_bytes(content[-12:-10], "little"):
-        raise zipfile.BadZipFile("Arrays are missing.")
     with _PARSING:
         return {
             name.removesuffix(".npy"): np.lib.format.read_array(
@@ -172,6 +158,30 @@ def _arrays_of(content):
             )
             for name, member in members.items()
         }
+
+
+def _check_arrays(file):
+    """Reads an `.npz` file block by block; True if all checksums hold."""
+    with _archive(file) as archive:
+        for name in archive.namelist():
+            with archive.open(name) as member:
+                while member.read(_BLOCK):
+                    pass
+    return True
+
+
+def _archive(file):
+    """An open zip file, its list of contents whole.
+
+    A damaged length in that list can hide the arrays that follow: the record
+    that ends the file tells how many there are.
+    """
+    archive = zipfile.ZipFile(file)
+    file.seek(-12, os.SEEK_END)
+    number = int.from_bytes(file.read(2), "little")
+    if len(set(archive.namelist())) != number:
+        raise zipfile.BadZipFile("Arrays are missing.")
+    return archive
 
 
 class atomic_path:
@@ -183,6 +193,11 @@ class atomic_path:
     Args:
         path: The name that appears when the block ends without an error. A
             file that has it is replaced; a folder must have a new name.
+        room: Bytes that have to be free before the block begins. HDF5 may end
+            the process where a disk becomes full while it writes.
+
+    Raises:
+        OSError: If the disk has not so much room.
 
     Example:
 
@@ -194,8 +209,9 @@ class atomic_path:
     'whole'
     """
 
-    def __init__(self, path):
+    def __init__(self, path, room=_ROOM):
         self.path = Path(path)
+        self.room = room
         self.temporary = self.path.with_name(
             f".{self.path.name}.{os.getpid()}-{os.urandom(3).hex()}"
             f"@{platform.node()}.tmp"
@@ -203,6 +219,10 @@ class atomic_path:
 
     def __enter__(self):
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(self.path.parent).free < self.room:
+            raise OSError(
+                errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path)
+            )
         return self.temporary
 
     def __exit__(self, kind, error, traceback):
@@ -211,10 +231,22 @@ class atomic_path:
                 os.replace(self.temporary, self.path)
         finally:
             _remove(self.temporary)
-        if isinstance(error, OSError) and error.errno and not error.filename:
-            raise OSError(
-                error.errno, os.strerror(error.errno), str(self.path)
-            ) from error
+        if isinstance(error, OSError):
+            with naming(self.path):
+                raise error
+
+
+@contextlib.contextmanager
+def naming(path):
+    """Lets an OSError of the system that names no file name this one."""
+    try:
+        yield
+    except OSError as error:
+        if not error.errno or error.filename:
+            raise
+        raise OSError(
+            error.errno, os.strerror(error.errno), str(path)
+        ) from error
 
 
 def check_writable(folder):

@@ -60,9 +60,8 @@ def crop_clips(clips, files, workers=None, executor=None):
     """
 
     def make(video, track):
-        chunks = list(crop_chunks(video, track, files.face))
-        frames, landmarks = map(np.concatenate, zip(*chunks))
-        return {"frames": frames, "landmarks": landmarks}
+        for frames, landmarks in crop_chunks(video, track, files.face):
+            yield {"frames": frames, "landmarks": landmarks}
 
     stored = store_clips(
         clips,

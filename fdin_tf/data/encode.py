@@ -135,7 +135,7 @@ class _Features:
 
     def __call__(self, video, track):
         chunks = aligned_chunks(video, track, self.face, chunk_size=_CHUNK)
-        return {"features": np.concatenate([self._encode(x) for x in chunks])}
+        return ({"features": self._encode(frames)} for frames in chunks)
 
     def __reduce__(self):
         # A compiled function stays in its process.

@@ -1,5 +1,6 @@
 """Rows of an array in a temporary file: made in chunks, read in chunks."""
 
+import contextlib
 import shutil
 import tempfile
 
@@ -103,3 +104,35 @@ class SpooledRows:
         self._file.seek(start * row_bytes)
         data = self._file.read((stop - start) * row_bytes)
         return np.frombuffer(data, dtype).reshape(stop - start, *shape)
+
+
+@contextlib.contextmanager
+def spooled_arrays(chunks):
+    """Context manager: arrays that come in chunks of rows, written down.
+
+    Args:
+        chunks: Iterable of dicts of arrays, at least one, all of the same
+            names; the rows of a name are joined in order.
+
+    Yields:
+        Dict of `SpooledRows`, by name, until the block ends.
+
+    Raises:
+        ValueError: If there is no chunk, or chunks differ in their names, or
+            in the shape or dtype of a row.
+    """
+    with contextlib.ExitStack() as stack:
+        rows = {}
+        for chunk in chunks:
+            for name in () if rows else chunk:
+                rows[name] = stack.enter_context(SpooledRows())
+            if chunk.keys() != rows.keys():
+                raise ValueError(
+                    f"Expected chunks of {', '.join(rows)}. Received: "
+                    f"{', '.join(chunk) or 'nothing'}"
+                )
+            for name, array in chunk.items():
+                rows[name].append(array)
+        if not rows:
+            raise ValueError("Expected a chunk of arrays. Received: none")
+        yield rows

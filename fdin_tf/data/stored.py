@@ -17,6 +17,7 @@ from fdin_tf.data.cache import content_digest
 from fdin_tf.data.cache import default_cache_dir
 from fdin_tf.data.cache import settings_digest
 from fdin_tf.data.cache import sweep
+from fdin_tf.data.spooled import spooled_arrays
 from fdin_tf.faces import FaceConfig
 from fdin_tf.faces import FaceTrack
 from fdin_tf.faces import UnusableClip
@@ -155,7 +156,9 @@ def store_clips(
         settings: What decides the arrays, beside the face track; anything
             that JSON can hold.
         make: Function from a video's path and its `FaceTrack` to a dict of
-            arrays; it may raise ValueError or OSError for a clip.
+            arrays, or to an iterable of such dicts, each of some frames, which
+            are joined on disk and not in memory; it may raise ValueError or
+            OSError for a clip.
         title: What the progress bar says.
         workers: Number of clips at work at a time; None for one per core.
         num_points: Landmarks that every frame needs: 68, which the detector
@@ -233,9 +236,13 @@ class _Job:
             with _cache_at_work():
                 is_there = self.arrays.has(key)
             if not is_there:
-                arrays = self.make(video, track)
-                with _cache_at_work():
-                    self.arrays.put(key, arrays)
+                made = self.make(video, track)
+                if isinstance(made, dict):
+                    with _cache_at_work():
+                        self.arrays.put(key, made)
+                else:
+                    with spooled_arrays(made) as rows, _cache_at_work():
+                        self.arrays.put_rows(key, rows)
         except _CacheError as error:
             raise error.__cause__ from None
         except (ValueError, OSError) as error:

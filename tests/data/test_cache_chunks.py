@@ -1,4 +1,4 @@
-"""ArrayCache.put_chunks: the same files, made without holding the arrays."""
+"""ArrayCache.put_rows: the same files, without the arrays in memory."""
 
 import zipfile
 
@@ -25,6 +25,11 @@ def arrays():
     }
 
 
+def put_chunks(cache, key, chunks):
+    with spooled.spooled_arrays(chunks) as rows:
+        cache.put_rows(key, rows)
+
+
 def chunked(arrays, size):
     for start in range(0, 11, size):
         yield {n: array[start : start + size] for n, array in arrays.items()}
@@ -38,7 +43,7 @@ def test_chunks_are_read_as_whole_arrays(
     monkeypatch.setattr(
         spooled.SpooledRows.__init__, "__defaults__", (in_memory,)
     )
-    cache.put_chunks(KEY, chunked(arrays, size))
+    put_chunks(cache, KEY, chunked(arrays, size))
     found = cache.get(KEY)
     assert list(found) == list(arrays)
     for name, array in arrays.items():
@@ -50,7 +55,7 @@ def test_chunks_are_read_as_whole_arrays(
 
 def test_members_are_those_that_put_writes(cache, arrays):
     cache.put(KEY, arrays)
-    cache.put_chunks("cd34", chunked(arrays, 4))
+    put_chunks(cache, "cd34", chunked(arrays, 4))
     contents = []
     for key in (KEY, "cd34"):
         with zipfile.ZipFile(cache.path(key)) as archive:
@@ -64,7 +69,7 @@ def test_an_error_among_the_chunks_leaves_nothing_behind(cache, arrays):
         raise OSError("cut off")
 
     with pytest.raises(OSError, match="cut off"):
-        cache.put_chunks(KEY, broken())
+        put_chunks(cache, KEY, broken())
     assert not cache.has(KEY)
     assert not [path for path in cache.root.rglob("*") if path.is_file()]
 
@@ -72,7 +77,7 @@ def test_an_error_among_the_chunks_leaves_nothing_behind(cache, arrays):
 def test_chunks_of_other_arrays_are_refused(cache, arrays):
     first, *_ = chunked(arrays, 4)
     with pytest.raises(ValueError, match=r"of frames, landmarks.*: frames$"):
-        cache.put_chunks(KEY, [first, {"frames": first["frames"]}])
+        put_chunks(cache, KEY, [first, {"frames": first["frames"]}])
     with pytest.raises(ValueError, match="Expected a chunk of arrays"):
-        cache.put_chunks(KEY, [])
+        put_chunks(cache, KEY, [])
     assert not cache.has(KEY)
