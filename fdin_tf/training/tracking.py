@@ -26,6 +26,8 @@ from fdin_tf.serving.pyfunc import log_pyfunc
 from fdin_tf.training.champion import Registered
 from fdin_tf.training.champion import takes_place
 
+# Errors by which MLflow tells of its store.
+_OF_THE_STORE = (MlflowException, SQLAlchemyError)
 _MOST_AT_ONCE = 1000  # metrics in one call, a limit of MLflow
 
 
@@ -47,6 +49,8 @@ class Tracker:
 
     def __init__(self, experiment, run_dir, params, tags=None, uri=None):
         logging.getLogger("mlflow").setLevel(logging.WARNING)
+        # Errors of the store reach the user in one line.
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
         if uri is not None:
             mlflow.set_tracking_uri(uri)
         self.experiment = experiment
@@ -54,6 +58,7 @@ class Tracker:
         self.tags = tags or {}
         self._memory = Path(run_dir) / "tracking.json"
         self._open = []  # names of the open runs, the outermost first
+        self._failure = None  # what ended the innermost open run
 
     def forget(self):
         """Ends the runs that are remembered and begins new ones."""
@@ -70,7 +75,8 @@ class Tracker:
         Raises:
             OSError: If MLflow cannot use its store, also later.
         """
-        with _store_in_words():
+        self._failure = None
+        try:
             mlflow.set_experiment(self.experiment)
             with self._resumed(name, nested=False) as run_id:
                 mlflow.set_tags(self.tags)
@@ -78,6 +84,15 @@ class Tracker:
                 # Finds a folder of artifacts that cannot be written to now.
                 mlflow.log_dict(flat_params(self.params), "settings.json")
                 yield run_id
+        except _OF_THE_STORE as error:
+            # On a full disk a run fails, and then MLflow as it notes that.
+            if not isinstance(self._failure, (*_OF_THE_STORE, type(None))):
+                raise self._failure from None
+            reason = str(error).strip().partition("\n")[0]
+            raise OSError(
+                f"MLflow cannot use its store: {reason} Received: tracking "
+                f"URI={mlflow.get_tracking_uri()}"
+            ) from error
 
     @contextlib.contextmanager
     def child(self, name, params=None):
@@ -97,7 +112,11 @@ class Tracker:
                 run_id = None  # the store was deleted meanwhile
             with mlflow.start_run(run_id, run_name=name, nested=nested) as run:
                 write_json(self._memory, {**known, path: run.info.run_id})
-                yield run.info.run_id
+                try:
+                    yield run.info.run_id
+                except BaseException as error:
+                    self._failure = self._failure or error
+                    raise
         finally:
             self._open.pop()
 
@@ -267,19 +286,6 @@ def check_store():
             "Expected a store of MLflow that can be written to. Received: "
             f"{path}"
         )
-
-
-@contextlib.contextmanager
-def _store_in_words():
-    """MLflow's own errors tell of its store; a user is told where it is."""
-    try:
-        yield
-    except (MlflowException, SQLAlchemyError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise OSError(
-            f"MLflow cannot use its store: {reason} Received: tracking URI="
-            f"{mlflow.get_tracking_uri()}"
-        ) from error
 
 
 def model_signature(model):

@@ -42,7 +42,8 @@ def inject(faults):
             one a line. `at`: a regular expression; at the first point that
             it matches, `do` is done: `kill`, `interrupt`, `terminate`,
             `remove` what `path` names, or `fill` the disk: from then on no
-            file can grow beyond `room` bytes. `store`: MLflow's store.
+            file can grow beyond `room` bytes, and the disk is told to be
+            full where `room` is none. `store`: MLflow's store.
             `clock`: seconds that the clock goes back at every look.
             `overshoot`: the epoch, from 0, that has a learning rate of 1e30.
     """
@@ -99,8 +100,11 @@ def act(do, path=None, room=None):
     if do == "remove":
         shutil.rmtree(path)
     elif do == "fill":
-        # Writing beyond the limit is an error, once its signal is ignored.
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        if room == 0:
+            usage = shutil.disk_usage("/")._replace(free=0)
+            shutil.disk_usage = lambda _: usage
+            return
+        # Python ignores the signal, so that writing beyond it is an error.
         most = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, most))
     else:

@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from fdin_tf.data.cache import naming
 from fdin_tf.data.synthetic import catalogue
 from fdin_tf.data.synthetic.leakage import leakage_table
 from fdin_tf.data.synthetic.scene import clip_motion
@@ -150,7 +151,8 @@ def _complete(root, path):
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f"{uuid.uuid4().hex}-{path.name}"
     try:
-        yield temporary
+        with naming(path):
+            yield temporary
         os.replace(temporary, path)
     except FileNotFoundError:  # another call has just completed this set
         if not path.exists():
