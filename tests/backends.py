@@ -97,7 +97,7 @@ def with_gradients(function, variables=(), arrays=()):
 def _jax_gradients(function, variables, arrays):
     def run(values, tensors):
         mapping = list(zip(variables, values))
-        with keras.StatelessScope(state_mapping=mapping):
+        with keras.StatelessScope(mapping, collect_losses=True):
             return function(*tensors)
 
     values = [variable.value for variable in variables]
