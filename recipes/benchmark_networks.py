@@ -4,10 +4,9 @@ import gc
 
 import keras
 import numpy as np
-import pandas as pd
 import tensorflow as tf
 
-from fdin_tf.data.encode import FoldClips
+from fdin_tf.data.encode import encoding_function
 from fdin_tf.explain.lrp import ClipPropagator
 from fdin_tf.training.fit_config import FitConfig
 from fdin_tf.training.fit_config import compile_model
@@ -109,20 +108,18 @@ def _fit(model, inputs, targets):
 def time_encoder(config, stopwatch):
     """The layout of VGG-Face.
 
-    Ours is `FoldClips.encode` on clips of 64 frames: what clips are encoded
-    by, its compilation included.
+    Ours is what clips are encoded by, in chunks of 64 frames.
 
     Yields:
         `Comparison`, of one frame.
     """
-    # Each call compiles anew, of which TensorFlow would warn.
-    tf.get_logger().setLevel("ERROR")
     size, precision = config.encoder, config.precisions[-1]
     encoders = {}
     for each in {"float32": None, precision: None}:
         with precision_policy(each):
             encoders[each] = size.build()
         encoders[each].set_weights(encoders["float32"].get_weights())
+    encode = encoding_function(encoders[precision])
     rng = np.random.default_rng(0)
     frames = rng.integers(0, 256, (size.frames, *size.frame_shape), "uint8")
     references, notes = pytorch_encoders(
@@ -131,7 +128,7 @@ def time_encoder(config, stopwatch):
     notes = [
         *notes,
         "Lowest cosine of our features to those in float32: "
-        f"{_lowest_cosine(frames, encoders, precision):.6f}",
+        f"{_lowest_cosine(frames, encoders['float32'], encode):.6f}",
     ]
 
     def case(name, run, precision):
@@ -142,7 +139,7 @@ def time_encoder(config, stopwatch):
     cases = [
         case(
             f"{OURS} {dtype}",
-            lambda: _encoded(frames, encoders[precision]),
+            lambda: _encoded(frames, encode),
             precision,
         ),
         case(
@@ -194,32 +191,18 @@ def _forward(model, inputs):
     return lambda: model.predict_on_batch(inputs)
 
 
-class _Frames:
-    """Frames as clips that `FoldClips.encode` takes."""
-
-    def __init__(self, frames):
-        chunks = np.split(frames, range(_CHUNK, len(frames), _CHUNK))
-        self.chunks = {str(n): chunk for n, chunk in enumerate(chunks)}
-        self.clips = pd.DataFrame({"clip_id": [*self.chunks]})
-
-    def load(self, clip_id):
-        return self.chunks[clip_id]
+def _encoded(frames, encode):
+    """Features of all frames, float16, chunk by chunk."""
+    chunks = np.split(frames, range(_CHUNK, len(frames), _CHUNK))
+    return np.concatenate([encode(chunk) for chunk in chunks])
 
 
-def _encoded(frames, encoder):
-    """Features of all frames, float16, as clips are encoded."""
-    clips = _Frames(frames)
-    encoded = FoldClips.encode(clips, encoder, [*clips.chunks])
-    return np.concatenate([*encoded.features.values()])
-
-
-def _lowest_cosine(frames, encoders, precision):
-    """Of all frames, between features in some precision and in float32."""
+def _lowest_cosine(frames, encoder, encode):
+    """Of all frames, between what `encode` gives and the float32 encoder."""
     few = frames[:_CHUNK]
-    exact = encoders["float32"].predict_on_batch(few)
-    exact = exact.reshape(len(few), -1).astype("float64")
-    found = _encoded(few, encoders[precision])
-    found = found.reshape(len(few), -1).astype("float64")
+    exact = encoder.predict_on_batch(few).reshape(len(few), -1)
+    exact = exact.astype("float64")
+    found = encode(few).reshape(len(few), -1).astype("float64")
     lengths = np.linalg.norm(exact, axis=1) * np.linalg.norm(found, axis=1)
     return float(((exact * found).sum(1) / lengths).min())
 

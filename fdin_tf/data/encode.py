@@ -62,7 +62,7 @@ class FoldClips:
     @classmethod
     def encode(cls, encoded, fitted, clip_ids):
         """Runs a Keras model on the encoded frames of some clips."""
-        encode = _encoding_function(fitted)
+        encode = encoding_function(fitted)
         features = {c: encode(encoded.load(c)) for c in clip_ids}
         clips = encoded.clips[encoded.clips.clip_id.isin(features)]
         return cls(clips, fitted.output_shape[1:], features)
@@ -131,7 +131,7 @@ class _Features:
     def __init__(self, encoder, face):
         self.encoder = encoder
         self.face = face
-        self._encode = _encoding_function(encoder)
+        self._encode = encoding_function(encoder)
 
     def __call__(self, video, track):
         chunks = aligned_chunks(video, track, self.face, chunk_size=_CHUNK)
@@ -161,8 +161,27 @@ def _settings_of(operation):
     return {key: settings[key] for key in settings if key != "name"}
 
 
-def _encoding_function(encoder):
-    """From frames to what is kept of them: float16, by a compiled model."""
+def encoding_function(encoder):
+    """A frame encoder as clips are encoded by: compiled once.
+
+    Args:
+        encoder: Keras model from frames `(n, height, width, channels)`,
+            0..255, to `(n, h, w, c)`.
+
+    Returns:
+        Function from such frames, uint8 or float, to their features, a
+        float16 array. It raises OverflowError for a feature that float16
+        cannot hold.
+
+    Example:
+
+    >>> import keras
+    >>> encoder = keras.Sequential(
+    ...     [keras.Input((4, 4, 1)), keras.layers.AveragePooling2D(4)]
+    ... )
+    >>> encoding_function(encoder)(np.full((2, 4, 4, 1), 8, "uint8")).tolist()
+    [[[[8.0]]], [[[8.0]]]]
+    """
 
     @tf.function(
         input_signature=[tf.TensorSpec((None, *encoder.input_shape[1:]))]
