@@ -51,7 +51,9 @@ def is_drawn(card):
     >>> is_drawn({"trained_on": {"databases": ["Synthetic_Smile_Database"]}})
     True
     """
-    trained_on = card.get("trained_on", {})
+    trained_on = card.get("trained_on")
+    if not isinstance(trained_on, dict):
+        return False
     names = trained_on.get("databases", ())
     return bool(trained_on.get("is_drawn")) or any(
         name.startswith("Synthetic") for name in names
@@ -135,6 +137,8 @@ def _errors(records):
 
 
 def _lines(facts):
+    if not isinstance(facts, dict):
+        return _cell(facts)
     return "\n".join(
         f"- {name.replace('_', ' ')}: {_cell(value)}"
         for name, value in facts.items()

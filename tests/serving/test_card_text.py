@@ -77,6 +77,11 @@ def test_what_is_not_known_is_said(card):
     assert [x for x in text.splitlines() if x.startswith("## ")] == SECTIONS
 
 
+def test_data_may_be_told_in_words():
+    text = card_text({"trained_on": "clips of a friend"})
+    assert "## Data\n\nclips of a friend\n" in text
+
+
 def test_a_name_from_a_file_cannot_break_the_page(card):
     bad = "a | b\n## Limits\nnone"
     card["errors"] = [{"grouped_by": "database", "group": bad, "clips": 3}]
