@@ -6,6 +6,9 @@
 # make test-backends
 #             installs JAX and PyTorch too, runs the tests of layers and of the
 #             main models with Keras on each, and the benchmarks beside them
+# make nightly
+#             kills the main job at every point, and gives every parser 20,000
+#             damaged files: hours
 # Options of the recipe go through ARGS too: make run ARGS="--seed 1"
 
 SHELL := /bin/sh
@@ -32,7 +35,7 @@ BESIDE_TESTS  := tests/recipes/test_benchmark_pytorch.py \
 	tests/recipes/test_benchmark_gpu.py
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: run test test-backends lint parity clean
+.PHONY: run test test-backends nightly lint parity clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.installed
@@ -45,6 +48,10 @@ test-backends: $(VENV)/.installed-backends
 	KERAS_BACKEND=jax $(PYTEST) $(BACKEND_TESTS) $(ARGS)
 	KERAS_BACKEND=torch $(PYTEST) $(BACKEND_TESTS) $(ARGS)
 	KERAS_BACKEND=tensorflow $(PYTEST) $(BESIDE_TESTS) $(ARGS)
+
+nightly: $(VENV)/.installed-test
+	FDIN_TF_NIGHTLY=1 FDIN_TF_FUZZ_EXAMPLES=20000 \
+		$(PYTEST) tests/faults tests/fuzz $(ARGS)
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
