@@ -62,9 +62,15 @@ def make_folds(clips, num_folds=10, seed=0):
             f"subjects ({subjects}); see --num-folds. Received: num_folds="
             f"{num_folds}"
         )
-    tested_in = np.empty(len(clips), int)
-    for number, (_, test) in enumerate(_split(clips, num_folds, seed)):
-        tested_in[test] = number
+    tested_in = _test_folds(clips, num_folds, seed)
+    largest = clips.subject.groupby(tested_in).nunique().max()
+    if subjects - largest < 2:
+        # Folds are made even by clips: a subject with many may leave nearly
+        # all others to one fold. Then they are made even by subjects.
+        first = clips.drop_duplicates("subject")
+        number = _test_folds(first, num_folds, seed)
+        of = dict(zip(first.subject, number))
+        tested_in = clips.subject.map(of).to_numpy()
     return _with_validation(clips, tested_in, seed)
 
 
@@ -178,6 +184,14 @@ def fold_table(folds):
         ],
         columns=["clip_id", "fold", "part"],
     )
+
+
+def _test_folds(clips, num_folds, seed):
+    """Number of the fold that tests each clip, `(clips,)`."""
+    tested_in = np.empty(len(clips), int)
+    for number, (_, test) in enumerate(_split(clips, num_folds, seed)):
+        tested_in[test] = number
+    return tested_in
 
 
 def _split(clips, num_splits, seed):

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import example
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -23,6 +24,8 @@ from tests.data.smile_clips import make_clips
     num_folds=st.integers(2, 10),
     seed=st.integers(0, 2**31 - 2),
 )
+# By clips, one fold would test four of the five subjects.
+@example(num_subjects=5, num_folds=2, seed=458990)
 def test_nobody_is_in_two_parts_and_everybody_is_tested(
     num_subjects, num_folds, seed
 ):
@@ -37,6 +40,25 @@ def test_nobody_is_in_two_parts_and_everybody_is_tested(
         assert sum(map(len, parts)) == len(set.union(*parts)) == num_subjects
     tested = [clip_id for fold in folds for clip_id in fold.test]
     assert sorted(tested) == sorted(clips.clip_id)
+
+
+def test_one_subject_with_most_clips_does_not_leave_the_others_in_one_fold():
+    subjects = ["a"] * 50 + list("bcdef")
+    clips = pd.DataFrame({"subject": subjects, "age": 30.0})
+    clips["clip_id"] = [f"{s}{k}" for k, s in enumerate(subjects)]
+    tested = [
+        {clip_id[0] for clip_id in fold.test}
+        for fold in make_folds(clips, num_folds=2)
+    ]
+    assert sorted(map(len, tested)) == [3, 3]
+
+
+def test_three_subjects_are_too_few_for_two_folds():
+    clips = pd.DataFrame(
+        {"clip_id": list("xyz"), "subject": list("xyz"), "age": 30.0}
+    )
+    with pytest.raises(ValueError, match="at least two subjects beside"):
+        make_folds(clips, num_folds=2)
 
 
 def test_ages_are_alike_in_all_folds():
