@@ -6,6 +6,7 @@ import pandera.pandas as pa
 
 from fdin_tf.data.tables import check_table
 from fdin_tf.data.tables import read_csv_text
+from fdin_tf.plain_text import is_plain_name
 
 TARGET_CLASSES = {
     "gender": ("female", "male"),
@@ -18,7 +19,7 @@ TARGET_UNITS = {"age": "years", "planted": ""}
 CLIP_SCHEMA = pa.DataFrameSchema(
     {
         "clip_id": pa.Column(
-            str, pa.Check.str_length(min_value=1), unique=True
+            str, pa.Check(is_plain_name, element_wise=True), unique=True
         ),
         "path": pa.Column(str, pa.Check.str_length(min_value=1)),
         "subject": pa.Column(str, pa.Check.str_length(min_value=1)),
@@ -35,7 +36,7 @@ CLIP_SCHEMA = pa.DataFrameSchema(
 )
 
 _EXPECTED = {
-    "clip_id": "a clip id that no other row has",
+    "clip_id": "a clip id that no other row has and that can name a file",
     "path": "the path of a video",
     "subject": "a subject code",
     "age": "years from 0 to 120, or nothing",

@@ -65,6 +65,12 @@ def test_further_columns_are_kept(write):
         ("b,b.mp4,,30,male,posed,m", r"line 5, column `subject`.*None"),
         ("a1,b.mp4,1,30,male,posed,m",
          r"line 5, column `clip_id`.*'a1' \(first in line 2\)"),
+        (",b.mp4,1,30,male,posed,m", r"line 5, column `clip_id`.*None"),
+        *(
+            (f"{name},b.mp4,1,30,male,posed,m",
+             "line 5, column `clip_id`: .* that can name a file. Received: ")
+            for name in ("../b", "/b", "a/b", "..", "C:b", "a\\b")
+        ),
     ],
 )  # fmt: skip
 def test_a_bad_cell_is_named_by_line_and_column(write, line, message):
