@@ -93,7 +93,7 @@ def _time_network(name, model, stock, size, loss, precision, config, stopwatch):
     cases = [case(key, infer(each), flops) for key, each in models.items()]
     cases += [case(r.name, r.infer, flops) for r in references]
     yield stopwatch.compare(
-        f"{name} inference, {dtype}, {of_batch}", "pass", cases, notes
+        f"{name} inference, {dtype}, {of_batch}", "call", cases, notes
     )
     del models, references, cases, fitted
     gc.collect()
@@ -178,7 +178,7 @@ def time_lrp(config, stopwatch):
         yield stopwatch.compare(
             f"LRP of {name}, float32, {size.clips} clips x {size.frames} "
             "frames",
-            "pass",
+            "call",
             cases,
         )
 
