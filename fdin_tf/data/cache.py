@@ -21,6 +21,8 @@ from fdin_tf.file_limits import parse_json
 
 #: Largest JSON file, bytes: the card of a model tested on millions of clips.
 MAX_JSON_BYTES = 2**28
+#: Variable of a machine's environment: its cache folder.
+CACHE_DIR_VARIABLE = "FDIN_TF_CACHE_DIR"
 _BLOCK = 1 << 20
 _A_DAY = 24 * 3600.0  # seconds
 _ROOM = 1 << 20  # bytes
@@ -29,8 +31,11 @@ _OWNER = re.compile(r"\.(\d+)-[0-9a-f]+(?:@(.+))?\.tmp$")
 
 
 def default_cache_dir():
-    """The user's cache folder of this package (platform's own place)."""
-    return Path(platformdirs.user_cache_dir("fdin-tf", appauthor=False))
+    """The cache folder of this machine: `FDIN_TF_CACHE_DIR`, or the user's."""
+    given = os.environ.get(CACHE_DIR_VARIABLE)
+    return Path(
+        given or platformdirs.user_cache_dir("fdin-tf", appauthor=False)
+    )
 
 
 def content_digest(path):
@@ -62,8 +67,12 @@ class ArrayCache:
     CRC-32 that the format keeps of it: a file that is damaged anywhere counts
     as absent, and stays until `put` replaces it.
 
+    With a store, other machines find what is put here, and what is not here,
+    or damaged, is taken from there.
+
     Args:
         root: The folder; it is made when first written to.
+        store: `SharedFolder` that `root` is in; None: nothing is shared.
 
     Attributes:
         damaged: Paths of the damaged files that were met.
@@ -79,29 +88,48 @@ class ArrayCache:
     True
     """
 
-    def __init__(self, root):
+    def __init__(self, root, store=None):
         self.root = Path(root)
+        self.store = store
         self.damaged = []
 
     def path(self, key):
         """Where the arrays of a key are, or will be."""
-        return self.root / key[:2] / f"{key}.npz"
+        root = self.root if self.store is None else self.store.local(self.root)
+        return root / key[:2] / f"{key}.npz"
 
     def has(self, key):
         """Whether there is a whole file of the key; all of it is read.
 
         Raises:
-            OSError: If there is a file, but reading it fails.
+            OSError: If there is a file, but reading it fails; or the store.
         """
-        return self._read(key, _check_arrays) is not None
+        return self._found(key, _check_arrays) is not None
 
     def get(self, key):
         """The arrays of a key as a dict, or None if there is no whole file.
 
         Raises:
-            OSError: If there is a file, but reading it fails.
+            OSError: As `has`.
         """
-        return self._read(key, _arrays_of)
+        return self._found(key, _arrays_of)
+
+    def share(self, key):
+        """Sends the file of a key to the store, unless it has one.
+
+        Raises:
+            OSError: If that fails.
+        """
+        if self.store is not None and not self.store.has(self.path(key)):
+            self.store.publish(self.path(key))
+
+    def _found(self, key, read):
+        """What `read` makes of the file of a key, here or in the store."""
+        found = self._read(key, read)
+        if found is not None or self.store is None:
+            return found
+        is_fetched = self.store.fetch(self.path(key), self.damaged)
+        return self._read(key, read) if is_fetched else None
 
     def _read(self, key, read):
         """What `read` makes of the file of a key; None without a whole one."""
@@ -126,6 +154,7 @@ class ArrayCache:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as temporary, open(temporary, "wb") as file:
             np.savez(file, **arrays)
+        self._publish(key)
 
     def put_rows(self, key, rows):
         """Writes arrays that are too large for memory, as `put` would.
@@ -141,6 +170,11 @@ class ArrayCache:
             for name, array in rows.items():
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
                     array.write_npy(file)
+        self._publish(key)
+
+    def _publish(self, key):
+        if self.store is not None:
+            self.store.publish(self.path(key))
 
 
 def _arrays_of(file):

@@ -80,6 +80,7 @@ def encode_clips(
     landmarks_dir=None,
     workers=None,
     executor=None,
+    shared_dir=None,
 ):
     """Follows, aligns and encodes the face in every clip, once.
 
@@ -96,6 +97,7 @@ def encode_clips(
             taken instead of detection for the clips that have one.
         workers: Number of clips at work at a time; None for one per core.
         executor: See `store_clips`.
+        shared_dir: See `FaceFiles`.
 
     Returns:
         `EncodedClips`.
@@ -107,7 +109,7 @@ def encode_clips(
     """
     stored = store_clips(
         clips,
-        FaceFiles(cache_dir, face, landmarks_dir),
+        FaceFiles(cache_dir, face, landmarks_dir, shared_dir=shared_dir),
         "features",
         [FEATURE_FORMAT, encoder_digest(encoder)],
         _Features(encoder, face),

@@ -17,6 +17,7 @@ from fdin_tf.data.cache import content_digest
 from fdin_tf.data.cache import default_cache_dir
 from fdin_tf.data.cache import settings_digest
 from fdin_tf.data.cache import sweep
+from fdin_tf.data.shared_folder import shared_folder
 from fdin_tf.data.spooled import spooled_arrays
 from fdin_tf.faces import FaceConfig
 from fdin_tf.faces import FaceTrack
@@ -91,6 +92,8 @@ class FaceFiles:
         find_landmarks: What gives the landmarks of the other clips: function
             from a video and the face settings to what `track_face` takes, by
             a name of its own, such as `mesh_landmarks`; None: detection.
+        shared_dir: URL of a store that other machines share, see
+            `SharedStore`: what is made is sent there, what is there is taken.
 
     Raises:
         FileNotFoundError: If `landmarks_dir` does not exist.
@@ -100,6 +103,7 @@ class FaceFiles:
     face: FaceConfig = FaceConfig()
     landmarks_dir: Path | None = None
     find_landmarks: object = None
+    shared_dir: str | None = None
 
     def __post_init__(self):
         if (
@@ -113,9 +117,10 @@ class FaceFiles:
 
     def room(self, name):
         """The `ArrayCache` of one room of the cache."""
-        root = Path(self.cache_dir or default_cache_dir()) / name
-        sweep(root)
-        return ArrayCache(root)
+        cache_dir = Path(self.cache_dir or default_cache_dir())
+        sweep(cache_dir / name)
+        store = shared_folder(self.shared_dir, cache_dir)
+        return ArrayCache(cache_dir / name, store)
 
     def landmarks_of(self, clip_id):
         """The clip's landmark file, or None."""
@@ -164,8 +169,8 @@ def store_clips(
         num_points: Landmarks that every frame needs: 68, which the detector
             does not give. None: any.
         executor: `RayExecutor` that spreads the clips; `make` has to be
-            picklable then, and `files` to be on a disk that all share. None:
-            threads of this process.
+            picklable then, and `files` to be on a disk, or to have a store,
+            that all share. None: threads of this process.
 
     Returns:
         `StoredClips`.
@@ -219,8 +224,8 @@ class _Job:
     def run(self, clip_id, video):
         """One clip: what became of it, and the damaged files that were met."""
         job = copy.copy(self)  # other threads note what they meet
-        job.tracks = ArrayCache(self.tracks.root)
-        job.arrays = ArrayCache(self.arrays.root)
+        job.tracks = ArrayCache(self.tracks.root, self.tracks.store)
+        job.arrays = ArrayCache(self.arrays.root, self.arrays.store)
         result = job._result(clip_id, video)
         return result, [*job.tracks.damaged, *job.arrays.damaged]
 
@@ -235,6 +240,8 @@ class _Job:
             key = settings_digest(self.settings, track_key)
             with _cache_at_work():
                 is_there = self.arrays.has(key)
+                if is_there:
+                    self.arrays.share(key)
             if not is_there:
                 made = self.make(video, track)
                 if isinstance(made, dict):
@@ -285,6 +292,8 @@ class _Job:
         """The clip's track, found once; also that there is none is kept."""
         with _cache_at_work():
             arrays = self.tracks.get(key)
+            if arrays is not None:
+                self.tracks.share(key)
         if arrays is None:
             arrays = self._found_track(video, landmarks)
             with _cache_at_work():
