@@ -187,22 +187,29 @@ def plot_results(results, title=""):
     )
     grid = GridSpec(len(heights), 2, figure, height_ratios=heights)
     for number, row in enumerate(rows):
+        most = max(len(comparison.timings) for comparison in row)
         for column, comparison in enumerate(row):
-            _panel(figure.add_subplot(grid[number, column]), comparison)
+            axes = figure.add_subplot(grid[number, column])
+            _panel(axes, comparison, most)
     figure.suptitle(title, fontsize=11)
+    figure.supxlabel(
+        "Bars: median time of one unit, shorter is better; lines: quartiles. "
+        "Ratio: time of the first bar over that of this one.",
+        fontsize=8,
+    )
     figure.set_label("; ".join(map(_in_a_line, shown)))
     return figure
 
 
-def _panel(axes, comparison):
+def _panel(axes, comparison, places):
     timings = comparison.timings
     ends = max(max(timing.quartiles[1], timing.median) for timing in timings)
     for place, timing in enumerate(timings):
-        colour = _GREY
-        if place == 0:
+        is_ours = timing.name.startswith("fdin_tf")
+        if place == 0 and (is_ours or comparison.pairs):
             colour = _BLUE
-        elif timing.name.startswith("fdin_tf") or not comparison.pairs:
-            colour = _SKY
+        else:
+            colour = _SKY if is_ours or not comparison.pairs else _GREY
         low, high = timing.quartiles
         axes.barh(place, timing.median, 0.66, color=colour)
         axes.plot((low, high), (place, place), color="black", lw=1)
@@ -214,7 +221,7 @@ def _panel(axes, comparison):
     axes.set_yticks(
         range(len(timings)), [timing.name for timing in timings], fontsize=8
     )
-    axes.set(ylim=(len(timings) - 0.4, -0.6), xlim=(0, 1.45 * ends))
+    axes.set(ylim=(places - 0.4, -0.6), xlim=(0, 1.45 * ends))
     axes.set_xticks([])
     axes.spines[["top", "right", "bottom"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
