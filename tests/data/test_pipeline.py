@@ -114,3 +114,31 @@ def test_target_values_are_years_or_class_indices():
     )
     assert target_values(clips, "age").tolist() == [8.0, 76.0]
     assert target_values(clips, "spontaneity").tolist() == [1, 0]
+
+
+def test_batches_come_when_they_are_full_the_others_by_length(data):
+    numbers = ("n", range(12))
+    batches = ids_of(make_dataset(data, data.clips.clip_id, 2, numbers))
+    # Lengths below 16: 0, 1, 9, 10; below 32: 2 to 5; 48: 6, 7; 128: 8.
+    assert batches == [(0, 1), (2, 3), (4, 5), (6, 7), (9, 10), (8,), (11,)]
+
+
+@pytest.mark.parametrize(
+    ("clips_that_fit", "reads"), [(12, 12), (0, 3 * 12), (3, 3 * 12 - 2 * 3)]
+)
+def test_clips_that_fit_into_memory_are_read_once(data, clips_that_fit, reads):
+    load, read = data.load, []
+    data.load = lambda clip_id: read.append(clip_id) or load(clip_id)
+    fitting = [load(c).nbytes for c in data.clips.clip_id[:clips_that_fit]]
+    dataset = make_dataset(
+        data,
+        data.clips.clip_id,
+        1,
+        ("n", range(12)),
+        num_epochs=3,
+        memory_bytes=sum(fitting),
+    )
+    batches = ids_of(dataset)
+    assert [n for (n,) in batches] == 3 * [*range(12)]
+    # One more, to learn the type, of a clip that does not fit.
+    assert len(read) == reads + (clips_that_fit == 0)
