@@ -1,0 +1,1 @@
+"""Files from elsewhere run nothing, lead nowhere, and take no memory."""
