@@ -73,8 +73,8 @@ def cross_validate(trainer, folds, run_dir, seed=0, executor=None):
         run_dir: Folder for the state of this cross-validation.
         seed: Seed of the run; fold k uses `seed + k`.
         executor: `RayExecutor` that spreads the folds; `run_dir` and the
-            clips have to be on a disk that all share. None: one fold after
-            the other, in this process.
+            clips have to be on a disk, or to have a store, that all share.
+            None: one fold after the other, in this process.
 
     Returns:
         `CrossValidation`.
@@ -87,7 +87,7 @@ def cross_validate(trainer, folds, run_dir, seed=0, executor=None):
     title = trainer.title or "Folds"
     with hold(run_dir), progress_bar() as bar:
         overall = bar.add_task(title, total=len(folds), note="")
-        known = [f for f in folds if _result(run_dir, f).is_dir()]
+        known = [f for f in folds if _is_known(trainer, run_dir, f)]
         new = [f for f in folds if f not in known]
         if executor is None:
             done = (
@@ -97,6 +97,12 @@ def cross_validate(trainer, folds, run_dir, seed=0, executor=None):
             done = _elsewhere(trainer, run_dir, seed, new, executor)
         for fold in itertools.chain(known, done):
             result = _result(run_dir, fold)
+            if not _is_known(trainer, run_dir, fold):
+                raise OSError(
+                    "Expected the result of a fold from the machine that "
+                    f"trained it; run the same command again. Received: "
+                    f"path={result}, which is not there"
+                )
             shutil.rmtree(fold_dir(run_dir, fold) / "checkpoints", True)
             if fold in known or executor is not None:
                 _log_finished(trainer, fold, result, seed + fold.number)
@@ -108,8 +114,9 @@ def cross_validate(trainer, folds, run_dir, seed=0, executor=None):
 
 def _run_fold(trainer, run_dir, seed, fold, bar=None):
     """Trains and tests the network of one fold; returns the fold."""
+    run_dir = trainer.shared_networks.local(run_dir)
     folder, result = fold_dir(run_dir, fold), _result(run_dir, fold)
-    if result.is_dir():
+    if _is_known(trainer, run_dir, fold):
         return fold  # by a process that was lost before it could tell
     with naming(_named(trainer, fold)):
         model, fitted, history = trainer.train(
@@ -122,7 +129,19 @@ def _run_fold(trainer, run_dir, seed, fold, bar=None):
         for name, table in tables.items():
             table.to_csv(new / f"{name}.csv", index=False)
         _without_optimizer(model).save(new / "model.keras")
+    trainer.shared_networks.finish(folder)
     return fold
+
+
+def _is_known(trainer, run_dir, fold):
+    """Whether the fold is finished, here or on another machine."""
+    folder, result = fold_dir(run_dir, fold), _result(run_dir, fold)
+    trainer.shared_networks.fetch(result)
+    if not result.is_dir():
+        return False
+    trainer.fetch_fitted(folder)
+    trainer.shared_networks.finish(folder)
+    return True
 
 
 def _elsewhere(trainer, run_dir, seed, folds, executor):
@@ -155,7 +174,7 @@ def train_elsewhere(trainer, fold, folder, seed, executor):
 
 
 def _train(trainer, fold, folder, seed):
-    trainer.train(fold, folder, seed)
+    trainer.train(fold, trainer.shared_networks.local(folder), seed)
 
 
 def _untracked(trainer):
@@ -167,6 +186,7 @@ def _untracked(trainer):
         trainer.config,
         trainer.frontend,
         title=trainer.title,
+        shared=trainer.shared_networks.shared,
     )
 
 

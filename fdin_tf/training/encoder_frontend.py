@@ -27,7 +27,10 @@ class EncoderFrontend:
         name: What stands before the network, in words.
         shape: Shape of one frame behind the fixed encoder.
         is_fitted: Whether something is fitted in each fold.
+        fitted_file: Name of the file that keeps it.
     """
+
+    fitted_file = _FITTED
 
     def __init__(self, encoder, fit_encoder=None, fitted_name="pca"):
         self.encoder = encoder
@@ -48,6 +51,7 @@ class EncoderFrontend:
             files.landmarks_dir,
             workers,
             executor,
+            files.shared_dir,
         )
 
     def fit(self, stored, clip_ids):

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Literal
 
+import keras
 from sklearn.model_selection import GroupShuffleSplit
 
 from fdin_tf.data.cache import atomic_path
@@ -18,6 +19,7 @@ from fdin_tf.data.locks import hold
 from fdin_tf.faces import FaceConfig
 from fdin_tf.progress import console
 from fdin_tf.progress import progress_bar
+from fdin_tf.serving.export import KERAS_MODEL
 from fdin_tf.serving.export import find_version
 from fdin_tf.training.cross_validate import cross_validate
 from fdin_tf.training.cross_validate import naming
@@ -32,6 +34,8 @@ from fdin_tf.training.printing import say_what_runs
 from fdin_tf.training.report import error_tables
 from fdin_tf.training.report import model_card
 from fdin_tf.training.report import write_report
+from fdin_tf.training.shared_exports import SharedExport
+from fdin_tf.training.shared_networks import SharedNetworks
 from fdin_tf.training.tracking import register
 
 
@@ -58,9 +62,13 @@ class Experiment:
         output_dir: Folder of exported models.
         cache_dir: Folder of embedded clips, face tracks, features and
             checkpoints; None for the user's cache folder.
+        shared_dir: URL of a store that machines share, such as
+            `s3://bucket/folder`, see docs/scaling.md: faces and features,
+            checkpoints and results of folds, and the exported model are sent
+            there, and taken from there; None: nothing is shared.
         executor: Who does the work: this process (`local`), or processes of
             Ray (`ray`, needs that extra) that clips, folds and networks of a
-            search are spread over; they share `cache_dir`.
+            search are spread over; they share `cache_dir` or `shared_dir`.
         address: Address of the Ray cluster; None: the one that RAY_ADDRESS
             names, else one that is started on this machine.
         workers: Clips, folds or networks at a time with Ray; None: one per
@@ -85,6 +93,7 @@ class Experiment:
     seed: int = 0
     output_dir: Path = Path("saved_models")
     cache_dir: Path | None = None
+    shared_dir: str | None = None
     executor: Literal["local", "ray"] = "local"
     address: str | None = None
     workers: int | None = None
@@ -167,7 +176,7 @@ def run_experiment(
             )
             card = model_card(ready, tables["errors"], found)
             card["tracking_run"] = run_id
-            path = _final_model(trainer, ready, network_dir, card)
+            path = _exported_model(trainer, ready, run_dir, network_dir, card)
             write_json(run_dir / "finished.json", {"exported": str(path)})
     tables = error_tables(found.predictions, target, edges, per)
     if further_tables is not None:
@@ -201,17 +210,24 @@ def begin(ready, experiment, run_dir):
     with hold(*folders):
         if ready.config.restart:
             tracker.forget()
-        clear(folders, ready.config.restart)
+        clear(folders, ready.config.restart, ready.shared)
     say_what_runs(ready.encoded, ready.facts)
     return tracker
 
 
-def clear(folders, restart):
-    """Removes folders of earlier runs on `restart`; else what is half done."""
+def clear(folders, restart, shared=None):
+    """Removes folders of earlier runs on `restart`; else what is half done.
+
+    Args:
+        folders: The folders.
+        restart: Whether to remove them.
+        shared: `SharedFolder` that they are in, whose store forgets them too.
+    """
     with hold(*folders):
         for folder in folders:
             if restart:
                 shutil.rmtree(folder, ignore_errors=True)
+                SharedNetworks(shared).remove(folder)
             sweep(folder)
 
 
@@ -236,6 +252,20 @@ def _register(tracker, config, run_dir):
             known[config.register] = str(register(uri, config.register))
         write_json(run_dir / "finished.json", finished)
     return known[config.register]
+
+
+def _exported_model(trainer, ready, run_dir, network_dir, card):
+    """The final model as exported here, or by the same call elsewhere."""
+    config = ready.config
+    export = SharedExport(
+        ready.shared, run_dir, config.output_dir / config.name
+    )
+    path = export.fetch()
+    if path is None:
+        return export.publish(_final_model(trainer, ready, network_dir, card))
+    network = keras.saving.load_model(path / KERAS_MODEL)
+    trainer.tracker.log_model(network, config.name)
+    return path
 
 
 def _final_model(trainer, ready, network_dir, card):

@@ -78,7 +78,12 @@ class Handcrafted:
         config, clips = ready.config, ready.encoded.clips
         files = self._files(config)
         cache_dir = files.cache_dir
-        plain_files = FaceFiles(cache_dir, config.face, config.landmarks_dir)
+        plain_files = FaceFiles(
+            cache_dir,
+            config.face,
+            config.landmarks_dir,
+            shared_dir=config.shared_dir,
+        )
         descriptors = {
             name
             for row in names
@@ -110,6 +115,7 @@ class Handcrafted:
             config.face,
             self.landmarks_dir,
             self.find_landmarks,
+            config.shared_dir,
         )
 
 

@@ -18,6 +18,8 @@ from fdin_tf.data.folds import Fold
 from fdin_tf.data.folds import fold_table
 from fdin_tf.data.folds import load_folds
 from fdin_tf.data.folds import restrict_folds
+from fdin_tf.data.shared_folder import SharedFolder
+from fdin_tf.data.shared_folder import shared_folder
 from fdin_tf.data.sources import load_clips
 from fdin_tf.data.stored import FaceFiles
 from fdin_tf.data.stored import StoredClips
@@ -35,7 +37,7 @@ from fdin_tf.version import __version__
 _PLACES = (
     "data_dir", "landmarks_dir", "folds", "encoder_weights", "output_dir",
     "cache_dir", "restart", "register", "executor", "address", "workers",
-    "gpus",
+    "gpus", "shared_dir",
 )  # fmt: skip
 _PACKAGES = (
     "tensorflow", "keras", "numpy", "scipy", "pandas", "scikit-learn",
@@ -64,6 +66,7 @@ class Prepared:
         folds: List of `Fold`.
         facts: Dict of short facts, such as versions and fingerprints.
         executor: `RayExecutor` that spreads the work; None: this process.
+        shared: `SharedFolder` of the cache; None: nothing is shared.
     """
 
     config: object
@@ -75,6 +78,7 @@ class Prepared:
     folds: list[Fold]
     facts: dict[str, str]
     executor: RayExecutor | None = None
+    shared: SharedFolder | None = None
 
     def run_dir(self, experiment, *options):
         """Folder of a call: of its tables, and of what it tracks."""
@@ -98,6 +102,7 @@ class Prepared:
             self.frontend,
             tracker,
             title,
+            self.shared,
         )
 
     def _network_names(self):
@@ -128,9 +133,10 @@ def prepare(config, target, networks, get_frontend, check_clips=None):
     Raises:
         FileNotFoundError: If data, folds or weights are not where they were
             said to be.
-        ImportError: If work is to be spread by Ray, which is not installed.
-        OSError: If the folder of the cache, that of results or the store of
-            MLflow cannot be written to.
+        ImportError: If work is to be spread by Ray, which is not installed;
+            or the package for a shared store is not.
+        OSError: If the folder of the cache, that of results, the shared store
+            or the store of MLflow cannot be written to.
         ValueError: If data, folds or settings are not valid, a clip has no
             label of the target, or a part of a fold holds one class only.
     """
@@ -140,6 +146,9 @@ def prepare(config, target, networks, get_frontend, check_clips=None):
     cache_dir = Path(config.cache_dir or default_cache_dir())
     for folder in (cache_dir, config.output_dir):
         check_writable(folder)
+    shared = shared_folder(config.shared_dir, cache_dir)
+    if shared is not None:
+        shared.store.check()
     check_store()
     everyone = load_clips(config.data_dir, config.embedded, cache_dir)
     clips = select_clips(everyone, config.database, config.spontaneity)
@@ -156,7 +165,12 @@ def prepare(config, target, networks, get_frontend, check_clips=None):
     for name, build_model in networks.items():
         with precision_policy(precision):
             layers[name] = layer_settings(build_model(frontend.shape))
-    files = FaceFiles(cache_dir, config.face, config.landmarks_dir)
+    files = FaceFiles(
+        cache_dir,
+        config.face,
+        config.landmarks_dir,
+        shared_dir=config.shared_dir,
+    )
     encoded = frontend.store(clips, files, executor=executor)
     everyone = everyone[~everyone.clip_id.isin(encoded.left_out.clip_id)]
     folds, origin = _folds(everyone, encoded.clips, config, target)
@@ -183,7 +197,7 @@ def prepare(config, target, networks, get_frontend, check_clips=None):
         network_dirs[name] = _runs(config) / f"{target}-{name}-{digest}"
     return Prepared(
         config, target, dict(networks), network_dirs, frontend, encoded,
-        folds, facts, executor,
+        folds, facts, executor, shared,
     )  # fmt: skip
 
 

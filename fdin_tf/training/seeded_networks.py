@@ -111,7 +111,11 @@ def run_seeds(
     run_dir = first.run_dir(experiment)
     tracker = begin(first, experiment, run_dir)
     for seed in seeds[1:]:
-        clear(by_seed[seed].network_dirs.values(), config.restart)
+        clear(
+            by_seed[seed].network_dirs.values(),
+            config.restart,
+            by_seed[seed].shared,
+        )
     folds = {seed: of.folds[:tested_folds] for seed, of in by_seed.items()}
     found = {
         (network, seed): read_cross_validation(

@@ -10,6 +10,7 @@ from fdin_tf.training.fit import fit
 from fdin_tf.training.fit_config import FitConfig
 from fdin_tf.training.fit_config import compile_model
 from fdin_tf.training.precision import precision_policy
+from fdin_tf.training.shared_networks import SharedNetworks
 
 
 class NetworkTrainer:
@@ -28,6 +29,8 @@ class NetworkTrainer:
             `WarpFrontend`. None: the clips are taken as stored.
         tracker: `Tracker`, inside its `run`; None tracks nothing.
         title: What the networks are called on the console, or None.
+        shared: `SharedFolder` that the networks' folders are in; None:
+            nothing is shared.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class NetworkTrainer:
         frontend=None,
         tracker=None,
         title=None,
+        shared=None,
     ):
         self.build_model = build_model
         self.stored = stored
@@ -47,6 +51,7 @@ class NetworkTrainer:
         self.frontend = frontend
         self.tracker = tracker
         self.title = title
+        self.shared_networks = SharedNetworks(shared)
         self._model = None
         self._first_optimizer_state = None
 
@@ -70,7 +75,8 @@ class NetworkTrainer:
         data = self.data(fitted, [*fold.train, *fold.valid])
         model = self._fresh_model(data.shape, seed)
         adapt(model, data, fold.train)
-        with self._watched(name, seed, bar, stop_after) as on_epoch:
+        self.shared_networks.fetch_checkpoint(folder)
+        with self._watched(name, folder, seed, bar, stop_after) as on_epoch:
             history = fit(
                 model,
                 data,
@@ -116,17 +122,27 @@ class NetworkTrainer:
         """What is fitted to the fold's training clips, once."""
         if self.frontend is None or not self.frontend.is_fitted:
             return None
+        self.fetch_fitted(folder)
         fitted = self.frontend.load(folder)
         if fitted is None:
             fitted = self.frontend.fit(self.stored, fold.train)
             self.frontend.save(fitted, folder)
             # As any later call reads it.
             fitted = self.frontend.load(folder)
+        if self.shared_networks.shared is not None:
+            self.shared_networks.publish(folder / self.frontend.fitted_file)
         return fitted
 
+    def fetch_fitted(self, folder):
+        """Takes what was fitted before a network from the store."""
+        if self.shared_networks.shared is None or self.frontend is None:
+            return
+        if self.frontend.is_fitted:
+            self.shared_networks.fetch(Path(folder) / self.frontend.fitted_file)
+
     @contextlib.contextmanager
-    def _watched(self, name, seed, bar, stop_after):
-        """Shows and tracks a training; yields what is told each epoch."""
+    def _watched(self, name, folder, seed, bar, stop_after):
+        """Shows, tracks, shares a training; yields what is told each epoch."""
         with contextlib.ExitStack() as stack:
             task = None
             if self.tracker:
@@ -140,6 +156,7 @@ class NetworkTrainer:
                 stack.callback(bar.remove_task, task)
 
             def on_epoch(epoch, metrics):
+                self.shared_networks.publish_checkpoint(folder)
                 if task is not None:
                     note = _validation(metrics)
                     bar.update(task, completed=epoch, note=note)

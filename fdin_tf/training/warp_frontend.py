@@ -32,8 +32,10 @@ class WarpFrontend:
         name: What stands before the network, in words.
         shape: Shape of one frame.
         is_fitted: True.
+        fitted_file: Name of the file that keeps what is fitted in each fold.
     """
 
+    fitted_file = _FITTED
     is_fitted = True
 
     def __init__(self, size=114, margin=0.04, find_landmarks=None):
