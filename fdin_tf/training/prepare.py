@@ -182,7 +182,7 @@ def prepare(config, target, networks, get_frontend, check_clips=None):
         "data_fingerprint": encoded.fingerprint(),
         **_versions(),
     }
-    shared = [
+    deciding = [
         target,
         dataclasses.asdict(config.fit),
         config.seed,
@@ -193,7 +193,7 @@ def prepare(config, target, networks, get_frontend, check_clips=None):
     ]
     network_dirs = {}
     for name in networks:
-        digest = settings_digest(layers[name], *shared)[:12]
+        digest = settings_digest(layers[name], *deciding)[:12]
         network_dirs[name] = _runs(config) / f"{target}-{name}-{digest}"
     return Prepared(
         config, target, dict(networks), network_dirs, frontend, encoded,
