@@ -103,12 +103,18 @@ class FrameEncoder(keras.layers.Layer):
 
         if at_once:
             return _map(in_clips, encode(flat), encoded)
+        chunks = ops.reshape(flat, (num_chunks, size, *frame_shape))
+        if training and keras.backend.backend() == "jax":
+            # The state of dropout, for one, may not change in a scan of JAX.
+            features = [encode(chunks[k]) for k in range(num_chunks)]
+            features = _map(lambda *each: ops.stack(each), *features)
+            return _map(in_clips, features, encoded)
         # A scan (whose carry nobody reads) and not `ops.map`, which on
         # TensorFlow encodes up to ten chunks at the same time.
         _, features = ops.scan(
             lambda _, chunk: (encode(chunk),) * 2,
             _map(lambda e: ops.zeros((size, *e.shape[1:]), e.dtype), encoded),
-            ops.reshape(flat, (num_chunks, size, *frame_shape)),
+            chunks,
         )
         return _map(in_clips, features, encoded)
 

@@ -162,6 +162,14 @@ def test_what_is_trained_is_encoded_at_once(encoder, training, trainable):
     np.testing.assert_allclose(features, expected, rtol=1e-5, atol=1e-6)
 
 
+def test_dropout_of_a_frozen_encoder_is_drawn_anew_for_every_frame():
+    dropout = keras.layers.Dropout(0.5, seed=1)
+    layer = FrameEncoder(keras.Sequential([keras.Input(FRAME), dropout]), 2)
+    equal = np.ones((1, 6, *FRAME), "float32")
+    seen = [np.array(layer(equal, training=True))[0] for _ in range(2)]
+    assert len({frame.tobytes() for clip in seen for frame in clip}) == 12
+
+
 def many_outputs(encoder):
     """A dict of a map, of a vector in it, and of one number per frame."""
     maps = encoder(frames := keras.Input(FRAME))
