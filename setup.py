@@ -33,6 +33,7 @@ REQUIRES = [
     "rich>=13.7",
     "pillow>=11.0",  # reads photographs, and says when one is truncated
     "openpyxl>=3.1",  # the workbooks of the 10k US Adult Faces
+    "fsspec>=2024.6",  # folders that machines share, in whichever store
 ]
 
 CV = ["keras-cv>=0.9"]  # further augmentation of photographs
