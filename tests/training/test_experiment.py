@@ -54,9 +54,9 @@ def test_what_decides_a_network_names_its_folder(folders):
         assert other != first, change
 
 
-def test_what_decides_nothing_does_not(folders):
+def test_what_decides_nothing_does_not(folders, tmp_path):
     first = folders("fdin", "fdin_no_importance", "holistic")
-    again = folders("fdin", name="other", output_dir="elsewhere")
+    again = folders("fdin", name="other", output_dir=tmp_path)
     assert again["fdin"] == first["fdin"]
     sharper = folders("fdin_no_importance", entropy_penalty=0.1)
     assert sharper["fdin_no_importance"] == first["fdin_no_importance"]
