@@ -34,8 +34,10 @@ from fdin_tf.explain.attention_plots import plot_spatial_attention
 from fdin_tf.explain.attention_plots import plot_temporal_attention
 from fdin_tf.explain.relation_plots import plot_prediction
 from fdin_tf.faces import mesh_landmarks
+from fdin_tf.plain_text import one_line
 from fdin_tf.progress import console
 from fdin_tf.progress import progress_bar
+from fdin_tf.serving.card_text import is_drawn
 from fdin_tf.serving.export import find_version
 from fdin_tf.serving.photographs import is_of_photographs
 from fdin_tf.serving.predict import Predictor
@@ -115,7 +117,7 @@ def predict_videos(config):
                 failures.append(str(error))
                 rows.append({"video": str(video), "error": str(error)})
                 reasons.append(None)
-                bar.print(f"Left out: {error}", soft_wrap=True)
+                bar.print(f"Left out: {one_line(error)}", soft_wrap=True)
             else:
                 rows.append(row_of(prediction, predictor.warp))
                 reasons.append(why(prediction, rows[-1]))
@@ -125,26 +127,21 @@ def predict_videos(config):
             bar.advance(task)
     about = {
         "model": str(predictor.path),
-        "trained_on": predictor.card["trained_on"],
-        "limits": predictor.card["limits"],
+        "trained_on": predictor.card.get("trained_on"),
+        "limits": predictor.card.get("limits"),
     }
     write_tables(rows, config.output_dir, "clips", about)
-    if _is_synthetic(predictor):
+    if is_drawn(predictor.card):
         console.print(
             "This model was trained on drawn faces: its answers show the way "
             "and mean nothing for people."
         )
     for row, reason in zip(rows, reasons):
         if "error" not in row:
-            print(f"{row['video']}: {describe(row)}{reason}")
+            print(one_line(f"{row['video']}: {describe(row)}{reason}"))
     if len(failures) == len(config.files):
         raise ValueError(failures[0])
     return rows
-
-
-def _is_synthetic(predictor):
-    databases = predictor.card["trained_on"]["databases"]
-    return any(name.startswith("Synthetic") for name in databases)
 
 
 def _check_is_no_photograph(video, predictor):
@@ -175,8 +172,8 @@ def _landmarks_of(video, config):
 
 
 def _draw(prediction, predictor, row, path):
-    title = f"{prediction.path.name}: {describe(row)}"
-    if _is_synthetic(predictor):
+    title = one_line(f"{prediction.path.name}: {describe(row)}")
+    if is_drawn(predictor.card):
         title += "\n(model of drawn faces: means nothing for people)"
     figures = {}
     if prediction.importance is not None:

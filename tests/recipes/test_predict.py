@@ -87,6 +87,19 @@ def test_a_broken_video_among_good_ones_is_reported(
     assert str(broken) in capsys.readouterr().err.replace("\n", "")
 
 
+def test_names_are_printed_as_they_are_and_command_nothing(
+    predict, photo_clip, tmp_path, capsys
+):
+    good, bad = (tmp_path / f"{x}\x1b]0;title\x07.mp4" for x in "ab")
+    shutil.copy(photo_clip, good)
+    bad.write_bytes(b"")
+    predict(good, bad)
+    written = capsys.readouterr()
+    assert "a\\x1b]0;title\\x07.mp4: age" in written.out
+    assert "b\\x1b]0;title\\x07.mp4" in written.err.replace("\n", "")
+    assert "\x07" not in written.out + written.err
+
+
 def blank_video(path):
     """Grey frames: nobody there."""
     writer = cv2.VideoWriter(
