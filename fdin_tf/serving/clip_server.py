@@ -10,8 +10,9 @@ from fdin_tf.explain import ClipAttention
 from fdin_tf.explain import importance_table
 from fdin_tf.explain import rank_relations
 from fdin_tf.explain.attention_tables import attention_by_part
-from fdin_tf.faces import FaceWarp
 from fdin_tf.faces import mesh_landmarks
+from fdin_tf.serving.card_checks import clip_settings
+from fdin_tf.serving.card_checks import estimate_of
 from fdin_tf.serving.clip_rows import check_video
 from fdin_tf.serving.clip_rows import frames_of
 from fdin_tf.serving.clip_rows import given
@@ -40,23 +41,17 @@ class ClipServer:
 
     Raises:
         FileNotFoundError: If there is no such model.
-        ValueError: If it is no model of clips.
+        ValueError: If it is no model of clips, or its card does not fit.
     """
 
     def __init__(self, model, config):
         self.config = config
         self._path, self.card = find_version(model)
-        if "face" not in self.card:
-            raise ValueError(
-                "Expected a model of clips, whose card holds their `face`. "
-                f"Received: model={self._path}"
-            )
+        self._settings = clip_settings(self.card, self._path)
         self._loaded = tf.saved_model.load(str(self._path))
         self._signature = self._loaded.signatures["serving_default"]
         inputs = self._signature.structured_input_signature[1]
         self.frame_shape = tuple(inputs["frames"].shape[2:])
-        warp = self.card.get("warp")
-        self._warp = None if warp is None else FaceWarp.from_dict(warp)
         self._free = threading.BoundedSemaphore(config.clips_at_once)
         self._loading = threading.Lock()
         self._predictor = None
@@ -107,7 +102,9 @@ class ClipServer:
             frames=tf.constant(frames[None]), mask=tf.constant(mask[None])
         )
         found = {name: value.numpy()[0] for name, value in found.items()}
-        estimate = found[self.card["target"]]
+        estimate = estimate_of(
+            found, self._settings.target, self._settings.num_values, self._path
+        )
         if not np.isfinite(estimate).all():
             raise FloatingPointError(
                 f"The model's answer is no number. Received: {estimate}, "
@@ -152,8 +149,7 @@ class ClipServer:
 
     def _estimate(self, estimate):
         """The answer itself, and how far it can be trusted."""
-        target = self.card["target"]
-        tested = self.card.get("cross_validation", {})
+        target, tested = self._settings.target, self._settings.tested
         if target not in TARGET_CLASSES:
             years = float(estimate[0])
             error = error_near(tested, years) if target == "age" else None
@@ -183,11 +179,14 @@ class ClipServer:
             return grounds
         if attention.temporal is not None:
             grounds["frame_attention"] = attention.temporal.tolist()
-        if attention.spatial is not None and self._warp is not None:
+        warp = self._settings.warp
+        if attention.spatial is not None and warp is not None:
             spatial = attention.spatial
             spatial = spatial if mask is None else spatial[mask]
             parts = attention_by_part(
-                spatial.mean(axis=0), self._warp.points, self._warp.mask
+                spatial.mean(axis=0),
+                self._settings.warp.points,
+                self._settings.warp.mask,
             )
             grounds["place_attention"] = {
                 name: float(share) if np.isfinite(share) else None

@@ -177,9 +177,11 @@ def find_version(model):
     if not (path / "saved_model.pb").is_file():
         path = latest_version(path)
     card = read_json(path / CARD)
-    if card is None:
+    if not isinstance(card, dict):
+        found = "none" if card is None else type(card).__name__
         raise ValueError(
-            f"Expected an exported model with {CARD}. Received: model={path}"
+            f"Expected an exported model with {CARD}, a JSON object. "
+            f"Received: {found}, model={path}"
         )
     return path, card
 

@@ -8,10 +8,11 @@ import tensorflow as tf
 
 from fdin_tf.data.face_points import LEAST_FACE
 from fdin_tf.data.image_files import read_image
-from fdin_tf.faces.crops import CropScheme
 from fdin_tf.faces.crops import crop_face
 from fdin_tf.faces.crops import nearest_face
 from fdin_tf.faces.detect import MTCNNDetector
+from fdin_tf.serving.card_checks import estimate_of
+from fdin_tf.serving.card_checks import photograph_settings
 from fdin_tf.serving.export import find_version
 
 
@@ -80,20 +81,18 @@ class PhotographPredictor:
 
     Raises:
         FileNotFoundError: If there is no such model.
-        ValueError: If it was not written by `export_image_model`.
+        ValueError: If it was not written by `export_image_model`, or its card
+            was altered so that it does not fit.
     """
 
     def __init__(self, model, detector=None):
         self.path, self.card = find_version(model)
-        if not is_of_photographs(self.card):
-            raise ValueError(
-                "Expected a model of photographs, whose card holds their "
-                f"`crops`. Received: model={self.path}"
-            )
-        self.target = self.card["target"]
-        self.classes = tuple(self.card["classes"])
-        self.schemes = [CropScheme(**crop) for crop in self.card["crops"]]
-        self.size = self.card["size"]
+        settings = photograph_settings(self.card, self.path)
+        self.target = settings.target
+        self.classes = settings.classes
+        self.schemes = list(settings.schemes)
+        self.size = settings.size
+        self._tested = settings.tested
         self.detector = detector or MTCNNDetector(min_face_share=LEAST_FACE)
         self._loaded = tf.saved_model.load(str(self.path))
         self._answer = self._loaded.signatures["serving_default"]
@@ -130,15 +129,14 @@ class PhotographPredictor:
             )
         except ValueError as error:
             raise ValueError(f"{where}: {error}") from error
-        tested = self.card["tested"] or {}
         return PhotographPrediction(
             path=None if path is None else Path(path),
             target=self.target,
             classes=self.classes,
             probabilities=self._probabilities(crops, where),
             crops=crops,
-            accuracy=tested.get("accuracy"),
-            tested_on=tested.get("on"),
+            accuracy=self._tested.get("accuracy"),
+            tested_on=self._tested.get("on"),
             **{**found, "points": np.asarray(found["points"], np.float64)},
         )
 
@@ -183,7 +181,10 @@ class PhotographPredictor:
         is_mean = self._answer.inputs[0].shape.rank == 5
         images = crops[None] if is_mean else crops
         answer = self._answer(images=tf.constant(images))
-        probabilities = answer[self.target].numpy()[0]
+        answer = {name: value.numpy()[0] for name, value in answer.items()}
+        probabilities = estimate_of(
+            answer, self.target, len(self.classes), self.path
+        )
         if not np.isfinite(probabilities).all():
             raise ValueError(
                 f"{where}: the model's answer is no number. Received: "

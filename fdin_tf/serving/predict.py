@@ -11,12 +11,12 @@ from fdin_tf.data.crops import crop_chunks
 from fdin_tf.data.crops import warp_frames
 from fdin_tf.data.spooled import SpooledRows
 from fdin_tf.explain.attention import ClipAttention
-from fdin_tf.faces import FaceConfig
-from fdin_tf.faces import FaceWarp
 from fdin_tf.faces import aligned_chunks
 from fdin_tf.faces import track_face
 from fdin_tf.models.model_files import load_model_file
 from fdin_tf.prefetch import prefetched
+from fdin_tf.serving.card_checks import clip_settings
+from fdin_tf.serving.card_checks import estimate_of
 from fdin_tf.serving.export import KERAS_MODEL
 from fdin_tf.serving.export import find_version
 from fdin_tf.serving.streaming import stream_of
@@ -97,22 +97,18 @@ class Predictor:
 
     Raises:
         FileNotFoundError: If there is no such model.
-        ValueError: If it was not written by `export_model`.
+        ValueError: If it was not written by `export_model`, or its card was
+            altered so that it does not fit.
     """
 
     def __init__(
         self, model, detector=None, find_landmarks=None, chunk_size=64
     ):
         self.path, self.card = find_version(model)
-        if "face" not in self.card:
-            raise ValueError(
-                "Expected a model of clips, whose card holds their `face`. "
-                f"Received: model={self.path}"
-            )
-        self.target = self.card["target"]
-        self.face = FaceConfig(**_tuples(self.card["face"]))
-        warp = self.card.get("warp")
-        self.warp = None if warp is None else FaceWarp.from_dict(warp)
+        self._settings = settings = clip_settings(self.card, self.path)
+        self.target = settings.target
+        self.face = settings.face
+        self.warp = settings.warp
         self.detector = detector
         self.find_landmarks = find_landmarks
         self.chunk_size = chunk_size
@@ -150,13 +146,15 @@ class Predictor:
             attention = _attention(answer)
             shown = _shown(len(faces), attention)
             frames = faces.read(shown)
-        estimate = answer[self.target]
+        estimate = estimate_of(
+            answer, self.target, self._settings.num_values, self.path
+        )
         if not np.isfinite(estimate).all():
             raise ValueError(
                 f"{video}: the model's answer is no number. Received: "
                 f"{self.target}={estimate}, model={self.path}"
             )
-        tested, error = self.card.get("cross_validation", {}), None
+        tested, error = self._settings.tested, None
         if self.target == "age":
             error = error_near(tested, estimate[0])
         return Prediction(
@@ -254,11 +252,3 @@ def error_near(tested, estimate, years=5.0):
     enough = min(_MIN_CLIPS, len(errors))
     years = max(years, np.sort(distance)[enough - 1])
     return float(errors[distance <= years].mean())
-
-
-def _tuples(settings):
-    """JSON knows lists only."""
-    return {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in settings.items()
-    }

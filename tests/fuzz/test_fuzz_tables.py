@@ -18,9 +18,15 @@ from fdin_tf.data.images import read_image_table
 from fdin_tf.data.us_adult_faces import load_us_adult_faces
 from fdin_tf.data.us_adult_faces import read_us_adult_landmarks
 from fdin_tf.data.uva_nemo import load_uva_nemo
+from fdin_tf.serving.card_checks import clip_settings
+from fdin_tf.serving.card_checks import photograph_settings
+from fdin_tf.serving.export import CARD
+from fdin_tf.serving.export import find_version
 from tests.fuzz.mutations import fuzz
 from tests.fuzz.mutations import mutants
 from tests.fuzz.mutations import result_of
+from tests.serving.test_card_checks import clip_card
+from tests.serving.test_card_checks import photograph_card
 
 CLIPS = b"""\
 clip_id,path,subject,age,gender,spontaneity,database,fold
@@ -209,6 +215,29 @@ def test_any_json_of_folds_is_read_or_refused(folder):
     path = folds / "1" / "test.json"
     whole = path.read_bytes()
     check_all(path, whole, (b'"a"',), parse, check_folds, named=str(folds))
+
+
+@pytest.mark.parametrize(
+    ("whole", "settings"),
+    [(clip_card, clip_settings), (photograph_card, photograph_settings)],
+)
+def test_any_card_gives_settings_or_is_refused(folder, whole, settings):
+    version = folder / settings.__name__
+    path = version / CARD
+    path.parent.mkdir(parents=True)
+    (version / "saved_model.pb").touch()
+
+    def parse(path):
+        found, card = find_version(version)
+        return settings(card, found)
+
+    def check(found):
+        assert found.target
+        assert all(isinstance(name, str) for name in found.tested)
+
+    words = (b"NaN", b"1e999", b'"face"', b'"size": 9999999', b"[[]]")
+    content = json.dumps(whole()).encode()
+    check_all(path, content, words, parse, check, named=str(version))
 
 
 def test_any_json_of_a_card_or_state_is_read_or_refused(folder):
