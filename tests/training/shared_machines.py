@@ -66,7 +66,7 @@ class Machine:
             self.cache.put(f"ab{c}", {"features": frames.astype(np.float16)})
 
     def folds(self):
-        return make_folds(self.encoded().clips, 3)
+        return make_folds(self.encoded().clips, 2)
 
     def trainer(self, build_model=build, frontend=None):
         return Noting(
