@@ -239,7 +239,7 @@ class _Progress(keras.callbacks.Callback):
             return
         before = sorted(self.folder.glob("epoch_*"))
         name = f"epoch_{len(self.history):05d}"
-        with atomic_path(self.folder / name) as new:
+        with atomic_path(self.folder / name, _room(self.model)) as new:
             new.mkdir()
             self.model.save_weights(new / _WEIGHTS)
             best = new / _WEIGHTS if is_best else before[-1] / _BEST
@@ -247,6 +247,12 @@ class _Progress(keras.callbacks.Callback):
             write_json(new / "state.json", self.state)
         for path in before:
             shutil.rmtree(path)
+
+
+def _room(model):
+    """Bytes that a checkpoint needs, and as many again."""
+    variables = [*model.variables, *model.optimizer.variables]
+    return 2**20 + 8 * sum(math.prod(v.shape) for v in variables)
 
 
 def _link(source, target):
