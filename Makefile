@@ -30,7 +30,8 @@ PYTHON311 ?= $(shell for p in python3.11 python3 python; do \
 
 # What runs on every backend of Keras (each test says where it does not), and
 # what sets TensorFlow beside the other libraries.
-BACKEND_TESTS := tests/layers tests/models/test_backends.py
+BACKEND_TESTS := tests/layers tests/models/test_backends.py \
+	tests/models/test_fdin.py tests/models/test_siam.py
 BESIDE_TESTS  := tests/recipes/test_benchmark_pytorch.py \
 	tests/recipes/test_benchmark_gpu.py
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile

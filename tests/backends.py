@@ -65,7 +65,9 @@ def compiled(function, *specs):
     if BACKEND == "torch":
         return function
     signature = [tf.TensorSpec(shape, dtype) for shape, dtype in specs]
-    return tf.function(function, input_signature=signature or None)
+    return tf.function(
+        function, input_signature=signature or None, reduce_retracing=True
+    )
 
 
 def with_gradients(function, variables=(), arrays=()):

@@ -9,6 +9,12 @@ import tensorflow as tf
 
 from fdin_tf.models import build_siam
 from layers.spatially_indexed_attention import MECHANISMS
+from tests.backends import BACKEND
+from tests.backends import as_array
+from tests.backends import compiled
+from tests.backends import dtype_of
+from tests.backends import recorded
+from tests.backends import requires_tensorflow
 from tests.layers.test_face_standardization import reference_standardization
 from tests.layers.test_local_response_normalization import (
     reference_normalization,
@@ -235,14 +241,14 @@ def test_takes_and_gives_dicts_of_any_batch_and_length(target, classes):
     assert set(model.input) == {"frames", "mask"}
     assert model.input["frames"].dtype == "uint8"
     assert model.input["mask"].dtype == "bool"
-    run = tf.function(model, reduce_retracing=True)
+    run = compiled(model)
     for clips, frames in [(1, 1), (4, 2), (2, 9)]:
         outputs = run(make_clips(clips, frames))
         assert set(outputs) == {target}
         assert outputs[target].shape == (clips, classes)
         if classes > 1:
             np.testing.assert_allclose(
-                np.sum(outputs[target], axis=-1), 1, rtol=1e-6
+                as_array(outputs[target]).sum(axis=-1), 1, rtol=1e-6
             )
 
 
@@ -260,8 +266,10 @@ def test_equals_the_equations_of_the_paper(mechanism, recurrent, temporal):
     clips = make_clips()
     expected, *_ = reference_siam(model, **clips)
     assert np.ptp(expected) > 1e-2  # the clips are told apart
+    # Answers are the small rest of large sums, each backend's in its order.
+    atol = 1e-6 if BACKEND == "tensorflow" else 5e-6
     np.testing.assert_allclose(
-        model(clips)["age"], expected, rtol=1e-4, atol=1e-6
+        model(clips)["age"], expected, rtol=1e-4, atol=atol
     )
 
 
@@ -290,7 +298,7 @@ def test_without_modules_it_is_the_mean_of_the_estimates_of_frames():
             {"frames": frames[:, None], "mask": np.ones((len(frames), 1), bool)}
         )
         np.testing.assert_allclose(
-            answer[clip], np.mean(alone["age"], axis=0), rtol=1e-5
+            answer[clip], as_array(alone["age"]).mean(axis=0), rtol=1e-5
         )
 
 
@@ -396,7 +404,7 @@ def test_answers_are_float32_under_half_precision(policy, target):
     assert encoder.get_layer("conv_2").compute_dtype == policy[6:]
     clips = make_clips()
     answer, expected = half(clips)[target], full(clips)[target]
-    assert answer.dtype == half.output[target].dtype == "float32"
+    assert dtype_of(answer) == half.output[target].dtype == "float32"
     np.testing.assert_allclose(answer, expected, rtol=0.05, atol=0.05)
     assert not np.array_equal(answer, expected)
 
@@ -415,6 +423,7 @@ def test_saved_with_safe_mode_it_answers_the_same(switches, tmp_path):
     np.testing.assert_allclose(sum(loaded.losses), sum(model.losses), rtol=1e-6)
 
 
+@requires_tensorflow("SavedModel")
 def test_exported_it_takes_any_batch_and_length(tmp_path):
     model = randomize(build_tiny("gender"))
     model.export(tmp_path / "export", verbose=False)
@@ -440,8 +449,9 @@ def test_a_training_step_moves_every_weight_and_lowers_the_loss(policy):
     clips = make_clips()
     ages = {"age": np.asarray(model(clips)["age"]) + 20}
     before = model.get_weights()
-    model.train_on_batch(clips, ages)
-    error = np.mean(np.abs(model(clips)["age"] - ages["age"]))
+    with recorded():
+        model.train_on_batch(clips, ages)
+    error = np.mean(np.abs(as_array(model(clips)["age"]) - ages["age"]))
     assert error < 19
     for weight, old in zip(model.trainable_weights, before):
         assert not np.array_equal(weight, old), f"unmoved: {weight.path}"
