@@ -54,7 +54,7 @@ def drawn_videos(size, lengths):
             for seconds in lengths if first else [min(lengths)]:
                 path = root / f"{height}-{seconds:g}s.mp4"
                 number = round(seconds * size.frames_per_second)
-                _write(path, frames, number, size.frames_per_second)
+                write_video(path, frames, number, size.frames_per_second)
                 videos[height, seconds] = path
         yield videos
 
@@ -83,8 +83,18 @@ def _drawn_frames(folder, height):
     return frames
 
 
-def _write(path, frames, number, rate):
-    """Writes frames to and fro, so that a long clip has no cuts."""
+def write_video(path, frames, number, rate):
+    """Writes frames to and fro, so that a long clip has no cuts.
+
+    Args:
+        path: Path of the .mp4 file.
+        frames: BGR images `(height, width, 3)`, uint8.
+        number: Frames of the video.
+        rate: Frames per second.
+
+    Raises:
+        OSError: If OpenCV cannot write it.
+    """
     height, width = frames[0].shape[:2]
     writer = cv2.VideoWriter(
         str(path), cv2.VideoWriter_fourcc(*"mp4v"), rate, (width, height)

@@ -106,7 +106,7 @@ def _time(model, network, title, stopwatch):
     )
     infer = Case("infer", lambda: model.predict_on_batch(inputs), flops=flops)
     yield stopwatch.compare(f"{title} training", "step", [train])
-    yield stopwatch.compare(f"{title} inference", "pass", [infer])
+    yield stopwatch.compare(f"{title} inference", "call", [infer])
 
 
 def main(words=None):

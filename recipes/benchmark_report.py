@@ -48,10 +48,11 @@ def in_words(seconds):
     >>> [in_words(x) for x in (61.5, 1.5, 0.0123, 0.00004)]
     ['61.5 s', '1.50 s', '12.3 ms', '40.0 us']
     """
-    for factor, unit in ((1, "s"), (1e3, "ms"), (1e6, "us")):
-        if seconds * factor >= 1 or unit == "us":
-            return f"{_three_digits(seconds * factor)} {unit}"
-    raise AssertionError
+    if seconds >= 1:
+        return f"{_three_digits(seconds)} s"
+    if seconds >= 1e-3:
+        return f"{_three_digits(1e3 * seconds)} ms"
+    return f"{_three_digits(1e6 * seconds)} us"
 
 
 def print_results(results, rates, console=None):

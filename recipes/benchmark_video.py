@@ -189,20 +189,7 @@ def _memory(model, videos, height):
     """One process for each clip: its time, and the most that it held."""
     rows, peaks = [], []
     for seconds, video in videos.items():
-        words = [sys.executable, "-m", "recipes.benchmark_clip"]
-        done = subprocess.run(
-            [*words, str(model), str(video)],
-            capture_output=True,
-            text=True,
-            timeout=_LIMIT,
-            check=False,
-        )
-        if done.returncode:
-            raise RuntimeError(
-                f"The process of one clip ended with code {done.returncode}. "
-                f"Received: {done.stderr[-500:]}"
-            )
-        told = json.loads(done.stdout.splitlines()[-1])
+        told = in_own_process(model, video)
         peaks.append(told["peak_bytes"])
         rows.append(
             (
@@ -223,6 +210,34 @@ def _memory(model, videos, height):
             f"{peaks[-1] / peaks[0]:.3f} times that of the shortest.",
         ),
     )
+
+
+def in_own_process(model, video):
+    """What `recipes.benchmark_clip` tells of one clip.
+
+    Args:
+        model: Folder of an exported model.
+        video: Path of a video.
+
+    Returns:
+        The dict of `measure_clip`.
+
+    Raises:
+        RuntimeError: If the process fails.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "recipes.benchmark_clip", model, video],
+        capture_output=True,
+        text=True,
+        timeout=_LIMIT,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(
+            "The process of one clip must end with its times. Received: code "
+            f"{done.returncode}, {done.stderr[-500:]}"
+        )
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _export(config, folder):

@@ -11,6 +11,8 @@ from recipes.benchmark import run
 from recipes.benchmark_clip import peak_memory
 from recipes.benchmark_drawn import VideoSize
 from recipes.benchmark_drawn import drawn_videos
+from recipes.benchmark_drawn import write_video
+from recipes.benchmark_video import in_own_process
 from recipes.cli import config_from_presets
 
 
@@ -90,3 +92,15 @@ def test_peak_memory_is_read_as_linux_writes_it(tmp_path):
 
 def test_elsewhere_peak_memory_comes_from_the_system(tmp_path):
     assert 2**24 < peak_memory(tmp_path / "none") < 2**40
+
+
+def test_a_video_that_cannot_be_written_is_an_error(tmp_path):
+    frames = [np.zeros((64, 86, 3), "uint8")] * 3
+    path = tmp_path / "no such folder" / "clip.mp4"
+    with pytest.raises(OSError, match=r"cannot write.*no such folder"):
+        write_video(path, frames, 3, 25.0)
+
+
+def test_a_process_that_fails_is_told_of(tmp_path):
+    with pytest.raises(RuntimeError, match=r"(?s)code 1.*no such model"):
+        in_own_process(tmp_path / "no such model", tmp_path / "clip.mp4")
