@@ -11,6 +11,20 @@ ray = pytest.importorskip("ray")
 cluster_utils = pytest.importorskip("ray.cluster_utils")
 
 
+def add_machine(cluster, environment, attempts=4):
+    """Ray gives a machine half a minute to start, busy as it may be."""
+    for attempt in range(attempts):
+        try:
+            return cluster.add_node(
+                num_cpus=1,
+                object_store_memory=80 << 20,
+                env_vars=environment,
+            )
+        except Exception:
+            if attempt + 1 == attempts:
+                raise
+
+
 @pytest.fixture
 def cluster(tmp_path, monkeypatch):
     """Two machines of one core each, each with a cache folder of its own."""
@@ -18,11 +32,7 @@ def cluster(tmp_path, monkeypatch):
     cluster = cluster_utils.Cluster()
     try:
         for name in ("one", "two"):
-            cluster.add_node(
-                num_cpus=1,
-                object_store_memory=80 << 20,
-                env_vars={"FDIN_TF_CACHE_DIR": str(tmp_path / name)},
-            )
+            add_machine(cluster, {"FDIN_TF_CACHE_DIR": str(tmp_path / name)})
         yield cluster
     finally:
         ray.shutdown()
