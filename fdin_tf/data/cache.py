@@ -284,12 +284,13 @@ def naming(path):
 
 
 def check_writable(folder):
-    """Makes a folder where it is missing, and a file in it for a moment.
+    """Makes a file in a folder for a moment, and the folder if it is missing.
 
     Raises:
         OSError: If that is not possible; it names the folder.
     """
     probe = atomic_path(Path(folder) / "writable").temporary
+    missing = [path for path in probe.parents if not path.exists()]
     try:
         probe.parent.mkdir(parents=True, exist_ok=True)
         probe.touch()
@@ -300,6 +301,10 @@ def check_writable(folder):
             f"Expected a folder that can be written to: {error.strerror}",
             str(folder),
         ) from error
+    finally:
+        for path in missing:
+            with contextlib.suppress(OSError):
+                path.rmdir()
 
 
 def sweep(folder):

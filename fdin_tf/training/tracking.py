@@ -281,6 +281,7 @@ def check_store():
     if kind != "sqlite":
         return
     check_writable(Path(path).parent)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)  # not made by SQLite
     if Path(path).exists() and not os.access(path, os.W_OK):
         raise PermissionError(
             "Expected a store of MLflow that can be written to. Received: "
