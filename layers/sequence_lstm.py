@@ -92,7 +92,7 @@ class SequenceLSTM(keras.layers.Layer):
         self.return_state = return_state
         self.input_spec = keras.layers.InputSpec(min_ndim=3)
         self.supports_masking = True
-        # TensorFlow is slower with XLA on a CPU, and cuDNN has none; JAX is XLA.
+        # TensorFlow is slower with XLA on a CPU, cuDNN has none; JAX is XLA.
         self.supports_jit = keras.backend.backend() != "tensorflow"
         self._cudnn_lstm = None
 

@@ -313,7 +313,9 @@ def test_an_absurd_size_is_refused_before_memory_is_taken(raw_avi, size):
 
 def test_an_absurd_number_of_frames_is_an_error(raw_avi):
     patched(raw_avi, raw_avi, b"strh", 36, "<I", 2**30)
-    with pytest.raises(VideoError, match=r"announces 1073741824 frames in 4294"):
+    with pytest.raises(
+        VideoError, match=r"announces 1073741824 frames in 4294"
+    ):
         read_frames(raw_avi)
 
 
