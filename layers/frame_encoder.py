@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from layers.rematerialized_scan import rematerialized_scan
+
 _map = keras.tree.map_structure
 
 
@@ -14,8 +16,10 @@ class FrameEncoder(keras.layers.Layer):
     after the other, and only their features are kept, so that memory for the
     encoder's activations does not grow with the clip. In training they are
     encoded at once where the encoder has trainable weights, as the gradient
-    needs all activations anyway. Frames become floats inside their chunk.
-    Masking is not supported: padding is encoded as well.
+    needs all activations. With `remat` they are encoded in chunks there too,
+    and once more when the gradient comes to their chunk: activations of one
+    chunk are kept, for about a third more time. Frames become floats inside
+    their chunk. Masking is not supported: padding is encoded as well.
 
     Args:
         encoder: Keras model of frames `(batch, height, width, channels)`, 0 to
@@ -23,6 +27,8 @@ class FrameEncoder(keras.layers.Layer):
             `(batch, h, w, c)`, or to a dict, tuple or list of tensors. It is
             trained along if its own `trainable` says so, and saved along.
         chunk_size: Largest number of frames that are encoded at once.
+        remat: Whether the activations of an encoder that is trained are
+            computed anew for the gradient, not kept.
         **kwargs: Base layer arguments, such as `name` and `dtype`.
 
     Call arguments:
@@ -39,7 +45,9 @@ class FrameEncoder(keras.layers.Layer):
     Raises:
         ValueError: If `encoder` is no Keras model, if `chunk_size` is no
             positive integer, if the input has not rank 5, if the encoder does
-            not take such frames, or if the size of what it gives is unknown.
+            not take such frames, or if the size of what it gives is unknown. In
+        training with `remat`: if the encoder changes weights of its own, such
+        as the statistics of batch normalization, or adds a loss.
 
     Example:
 
@@ -51,7 +59,7 @@ class FrameEncoder(keras.layers.Layer):
     (None, None, 6, 6, 3)
     """
 
-    def __init__(self, encoder, chunk_size=64, **kwargs):
+    def __init__(self, encoder, chunk_size=64, remat=False, **kwargs):
         # Casting the input is left to `call`: a chunk, never the whole clip.
         super().__init__(**{"autocast": False, **kwargs})
         if not isinstance(encoder, keras.Model):
@@ -66,6 +74,7 @@ class FrameEncoder(keras.layers.Layer):
             )
         self.encoder = encoder
         self.chunk_size = chunk_size
+        self.remat = remat
         self.input_spec = keras.layers.InputSpec(ndim=5)
 
     def build(self, input_shape):
@@ -76,7 +85,8 @@ class FrameEncoder(keras.layers.Layer):
     def call(self, frames, training=None):
         batch, length, *frame_shape = ops.shape(frames)
         encoded = self._encoded(frames.shape)
-        at_once = bool(training and self.encoder.trainable_weights)
+        is_trained = bool(training and self.encoder.trainable_weights)
+        at_once = is_trained and not self.remat
         num_frames = batch * length
         # Equal chunks, with at most one frame of padding each. There is one
         # chunk even without a frame, so that no encoder meets an empty batch.
@@ -104,19 +114,70 @@ class FrameEncoder(keras.layers.Layer):
         if at_once:
             return _map(in_clips, encode(flat), encoded)
         chunks = ops.reshape(flat, (num_chunks, size, *frame_shape))
-        if training and keras.backend.backend() == "jax":
+        zeros = _map(
+            lambda e: ops.zeros((size, *e.shape[1:]), e.dtype), encoded
+        )
+        if is_trained:
+            features = self._encoded_anew(chunks, zeros)
+        elif training and keras.backend.backend() == "jax":
             # The state of dropout, for one, may not change in a scan of JAX.
             features = [encode(chunks[k]) for k in range(num_chunks)]
             features = _map(lambda *each: ops.stack(each), *features)
-            return _map(in_clips, features, encoded)
-        # A scan (whose carry nobody reads) and not `ops.map`, which on
-        # TensorFlow encodes up to ten chunks at the same time.
-        _, features = ops.scan(
-            lambda _, chunk: (encode(chunk),) * 2,
-            _map(lambda e: ops.zeros((size, *e.shape[1:]), e.dtype), encoded),
+        else:
+            # A scan (whose carry nobody reads) and not `ops.map`, which on
+            # TensorFlow encodes up to ten chunks at the same time.
+            _, features = ops.scan(
+                lambda _, chunk: (encode(chunk),) * 2, zeros, chunks
+            )
+        return _map(in_clips, features, encoded)
+
+    def _encoded_anew(self, chunks, zeros):
+        """Features of chunks in training, computed anew for the gradient.
+
+        `zeros` are features of one chunk, of which only the sizes count.
+        """
+        encoder = self.encoder
+        trained = encoder.trainable_variables
+        fixed = encoder.non_trainable_weights
+        weights = {id(variable) for variable in (*trained, *fixed)}
+        # States of random generators, such as that of dropout.
+        seeds = [v for v in encoder.variables if id(v) not in weights]
+        fixed_values = [ops.stop_gradient(v.value) for v in fixed]
+
+        def step(weights, state, chunk):
+            values = (*weights, *fixed_values, *state)
+            with keras.StatelessScope(
+                list(zip((*trained, *fixed, *seeds), values, strict=True)),
+                collect_losses=True,
+            ) as scope:
+                chunk = ops.cast(chunk, self.compute_dtype)
+                features = encoder(chunk, training=True)
+            after = scope.get_current_value
+            for variable, value in zip(fixed, fixed_values):
+                if after(variable) is not value:
+                    self._refuse(f"changes its weight {variable.path!r}")
+            if scope.losses:
+                self._refuse("adds a loss of its own")
+            features = _map(lambda f, z: ops.cast(f, z.dtype), features, zeros)
+            return [after(seed) for seed in seeds], features
+
+        state, features = rematerialized_scan(
+            step,
+            [variable.value for variable in trained],
+            # Copies, as PyTorch assigns to them in place below.
+            [ops.copy(seed.value) for seed in seeds],
+            zeros,
             chunks,
         )
-        return _map(in_clips, features, encoded)
+        for seed, value in zip(seeds, state, strict=True):
+            seed.assign(value)
+        return features
+
+    def _refuse(self, what):
+        raise ValueError(
+            "With `remat=True`, what is trained may depend on the frame and "
+            f"its weights alone. The encoder {self.encoder.name!r} {what}"
+        )
 
     def compute_output_shape(self, input_shape):
         return _map(
@@ -162,6 +223,7 @@ class FrameEncoder(keras.layers.Layer):
             **super().get_config(),
             "encoder": keras.saving.serialize_keras_object(self.encoder),
             "chunk_size": self.chunk_size,
+            "remat": self.remat,
         }
 
     @classmethod

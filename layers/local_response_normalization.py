@@ -102,13 +102,13 @@ class LocalResponseNormalization(keras.layers.Layer):
 
         That passes over the activations five times instead of twelve.
         """
-        channel = ops.arange(x.shape[-1])
-        distance = ops.abs(ops.expand_dims(channel, 1) - channel)
-        band = ops.cast(distance <= self.depth_radius, x.dtype)
-        bias = ops.full((x.shape[-1],), self.bias, x.dtype)
 
         @ops.custom_gradient
         def normalize(x):
+            channel = ops.arange(x.shape[-1])
+            distance = ops.abs(ops.expand_dims(channel, 1) - channel)
+            band = ops.cast(distance <= self.depth_radius, x.dtype)
+            bias = ops.full((x.shape[-1],), self.bias, x.dtype)
             # A vector of biases is added within the product.
             sums = ops.matmul(ops.square(x), self.alpha * band) + bias
             factor = _power(sums, -self.beta)

@@ -61,6 +61,8 @@ class SiamConfig(Experiment):
         temporal_penalty: The same of the scores of the temporal attention.
         penalty_delay: Training steps before the penalties set in.
         penalty_ramp: Training steps in which they then grow from 0.
+        remat: Compute the activations of the appearance module anew for the
+            gradient: less memory, more time.
     """
 
     mesh: bool = False
@@ -84,6 +86,7 @@ class SiamConfig(Experiment):
     temporal_penalty: float = 0.0
     penalty_delay: int = 0
     penalty_ramp: int = 0
+    remat: bool = False
     face: FaceConfig = CROP
 
 
@@ -185,6 +188,7 @@ def build_network(name, target, config, frame_shape):
         strides=config.strides,
         padding=config.padding,
         dense_units=config.dense_units,
+        remat=config.remat,
     )
 
 

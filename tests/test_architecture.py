@@ -24,7 +24,10 @@ ALLOWED = {
     "recipes": [*LOWER, "explain", "serving", "training", "fdin_tf"],
 }
 # Third parties that have their own place.
-TENSORFLOW_IN_LAYERS = ["layers/lstm_recurrence.py"]
+TENSORFLOW_IN_LAYERS = [
+    "layers/lstm_recurrence.py",
+    "layers/rematerialized_scan.py",
+]
 MLFLOW = ["fdin_tf/training/tracking.py", "fdin_tf/serving/pyfunc.py"]
 
 

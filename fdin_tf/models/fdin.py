@@ -44,6 +44,7 @@ def build_fdin(
     normalize_motion=False,
     entropy_penalty=0.0,
     entropy_delay=0,
+    remat=False,
 ):
     """Builds the network of figure 1 of the paper; the defaults are its sizes.
 
@@ -103,6 +104,9 @@ def build_fdin(
         entropy_penalty: Weight in the loss of the entropy of the importance,
             in nats, averaged over the batch (see `RelationalImportance`).
         entropy_delay: Training steps before that penalty sets in.
+        remat: With `inputs="frames"`, whether the activations of an encoder
+            that is trained are computed anew for the gradient, `chunk_size`
+            frames at a time: less memory, more time (see `FrameEncoder`).
 
     Returns:
         Functional `keras.Model`. It takes a dict of `"features"`, float
@@ -118,10 +122,10 @@ def build_fdin(
     Raises:
         ValueError: If `target` or `inputs` is none of the above, if
             `lstm_units`, `relation_units` or `head_units` is empty, if
-            `dropout` is outside [0, 1), if `encoder` comes with features or
-            does not take the frames, if the maps cannot be cut into 3 x 3
-            regions, if `neutral_frames` is no integer from 0, if
-            `normalize_motion` comes without it, or if
+            `dropout` is outside [0, 1), if `encoder` or `remat` comes with
+            features, if `encoder` does not take the frames, if the maps
+            cannot be cut into 3 x 3 regions, if `neutral_frames` is no
+            integer from 0, if `normalize_motion` comes without it, or if
             `entropy_penalty` is negative or comes without importance.
 
     Example:
@@ -141,6 +145,11 @@ def build_fdin(
             "`encoder` is for `inputs='frames'`; features are encoded already. "
             f"Received: encoder={encoder}"
         )
+    if inputs == "features" and remat:
+        raise ValueError(
+            "`remat` is for `inputs='frames'`; with features there is no "
+            f"encoder. Received: remat={remat}"
+        )
     if entropy_penalty and not use_importance:
         raise ValueError(
             "`entropy_penalty` is for `use_importance=True`; without it there "
@@ -156,7 +165,9 @@ def build_fdin(
         frames = keras.Input((None, *frame_shape), dtype="uint8", name="frames")
         model_inputs = {"frames": frames, "mask": mask}
         encoder = encoder or _vggface_encoder(frame_shape)
-        features = FrameEncoder(encoder, chunk_size, name="encoder")(frames)
+        features = FrameEncoder(encoder, chunk_size, remat, name="encoder")(
+            frames
+        )
 
     features = without_neutral(features, mask, neutral_frames, normalize_motion)
     dynamics = local_dynamics(features, mask, dense_units, lstm_units)

@@ -48,6 +48,7 @@ def build_siam(
     standardize=True,
     background=0.0,
     chunk_size=64,
+    remat=False,
 ):
     """Builds the network of figure 1 of the paper; the defaults are its sizes.
 
@@ -147,7 +148,10 @@ def build_siam(
         background: Value of what surrounds a standardised face, in standard
             deviations.
         chunk_size: How many frames go through the appearance module at once,
-            outside of training.
+            outside of training and with `remat`.
+        remat: Whether its activations are computed anew for the gradient,
+            `chunk_size` frames at a time: less memory, more time (see
+            `FrameEncoder`). Not with `spatial_penalty`.
 
     Returns:
         Functional `keras.Model`. It takes a dict of `"frames"`, uint8
@@ -162,8 +166,9 @@ def build_siam(
             `chunk_size` is no positive integer, if `conv_units`,
             `kernel_sizes`, `strides` or `padding` has not three entries of
             its kind, if a dropout is outside [0, 1), if `l2`, a penalty,
-            `recurrent_gain` or `background` is out of range, or if
-            `frame_shape` is not known or is too small for the convolutions.
+            `recurrent_gain` or `background` is out of range, if `remat` comes
+            with `spatial_penalty`, or if `frame_shape` is not known or is too
+            small for the convolutions.
 
     Example:
 
@@ -198,6 +203,12 @@ def build_siam(
     )
     _check("background", background, math.isfinite, "finite")
 
+    if remat and spatial_penalty:
+        raise ValueError(
+            "`spatial_penalty` is a mean over all frames; `remat` sees some at "
+            f"a time. Received: spatial_penalty={spatial_penalty}"
+        )
+
     regularizer = keras.regularizers.L2(l2) if l2 else None
     attend = None
     if spatial_attention is not None:
@@ -230,7 +241,9 @@ def build_siam(
 
     frames = keras.Input((None, *frame_shape), dtype="uint8", name="frames")
     mask = keras.Input((None,), dtype="bool", name="mask")
-    appearance = FrameEncoder(encoder, chunk_size, name="appearance")(frames)
+    appearance = FrameEncoder(encoder, chunk_size, remat, name="appearance")(
+        frames
+    )
     sequence = appearance["features"]
     if recurrent:
         sequence = _dynamics(

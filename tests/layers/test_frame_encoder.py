@@ -1,15 +1,21 @@
 """FrameEncoder: chunks that nobody notices, uint8, memory, its errors."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from layers import FrameEncoder
+from tests.backends import BACKEND
 from tests.backends import as_array
 from tests.backends import compiled
 from tests.backends import dtype_of
 from tests.backends import note_when_run
+from tests.backends import recorded
 from tests.backends import requires_tensorflow
 from tests.backends import wait_for_notes
 from tests.backends import with_gradients
@@ -168,6 +174,259 @@ def test_dropout_of_a_frozen_encoder_is_drawn_anew_for_every_frame():
     equal = np.ones((1, 6, *FRAME), "float32")
     seen = [np.array(layer(equal, training=True))[0] for _ in range(2)]
     assert len({frame.tobytes() for clip in seen for frame in clip}) == 12
+
+
+@pytest.fixture
+def step_of():
+    """Features and gradients of one step of training, as arrays."""
+
+    def step(layer, frames, of):
+        def loss():
+            features = layer(frames, training=True)
+            return keras.ops.sum(features**2), features
+
+        features, gradients = with_gradients(loss, of)
+        return [features, *gradients]
+
+    return step
+
+
+@pytest.mark.parametrize("input_dtype", ["uint8", "float32"])
+@pytest.mark.parametrize("chunk_size", [1, 4, 64])
+@pytest.mark.parametrize("compile_it", [True, False])
+def test_rematerialization_changes_no_gradient(
+    encoder, step_of, input_dtype, chunk_size, compile_it
+):
+    """A constant from outside, as of `Normalization`, is no hindrance."""
+    normalization = keras.layers.Normalization(
+        mean=[129.0, 104.0, 93.0], variance=[9.0, 4.0, 1.0]
+    )
+    model = keras.Sequential(
+        [keras.Input(FRAME), normalization, *encoder.layers]
+    )
+    frames = random_frames(2, 5, dtype=input_dtype)
+    expected = step_of(FrameEncoder(model), frames, encoder.weights)
+    layer = FrameEncoder(model, chunk_size, remat=True)
+    layer.build(frames.shape)
+    run = lambda: step_of(layer, frames, encoder.weights)  # noqa: E731
+    found = compiled(run)() if compile_it else run()
+    for value, e in zip(found, expected, strict=True):
+        np.testing.assert_allclose(
+            as_array(value), as_array(e), rtol=1e-4, atol=1e-4
+        )
+
+
+def test_rematerialization_encodes_chunks_forwards_and_once_more(
+    encoder, step_of
+):
+    witness = Witness()
+    witness.sizes = []
+    model = keras.Sequential([keras.Input(FRAME), witness, *encoder.layers])
+    layer = FrameEncoder(model, chunk_size=4, remat=True)
+    frames = random_frames(2, 5)
+    run = compiled(lambda: step_of(layer, frames, encoder.weights))
+    wait_for_notes()
+    witness.sizes.clear()
+    run()
+    wait_for_notes()
+    assert witness.sizes == [4] * 6
+
+
+@requires_tensorflow("gradients of inputs")
+@pytest.mark.parametrize("compile_it", [True, False])
+def test_rematerialization_has_gradients_of_frames_too(encoder, compile_it):
+    def gradient_of(layer):
+        frames = tf.constant(random_frames(2, 5, dtype="float32"))
+        with tf.GradientTape() as tape:
+            tape.watch(frames)
+            loss = tf.reduce_sum(layer(frames, training=True) ** 2)
+        return tape.gradient(loss, frames)
+
+    layer = FrameEncoder(encoder, chunk_size=4, remat=True)
+    run = tf.function(gradient_of) if compile_it else gradient_of
+    expected = gradient_of(FrameEncoder(encoder))
+    np.testing.assert_allclose(run(layer), expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("compile_it", [True, False])
+def test_rematerialization_repeats_what_dropout_drew(
+    encoder, step_of, compile_it
+):
+    """The gradient of dropped and kept ones is 0 and twice that of ones."""
+    scale = keras.layers.Dense(1, use_bias=False)
+    half = keras.layers.Dropout(0.5, seed=3)
+    model = keras.Sequential(
+        [keras.Input((1,)), scale, keras.layers.Reshape((1, 1)), half]
+    )
+    frames = keras.Input((1, 1, 1))
+    model = keras.Model(frames, model(keras.ops.squeeze(frames, (-1, -2))))
+    layer = FrameEncoder(model, chunk_size=5, remat=True)
+    clip = np.arange(1, 25, dtype="float32").reshape(1, 24, 1, 1, 1)
+    layer.build(clip.shape)
+    scale.set_weights([np.full((1, 1), 1.0, "float32")])
+    run = lambda: step_of(layer, clip, scale.weights)  # noqa: E731
+    run = compiled(run) if compile_it else run
+    seen = []
+    for _ in range(2):
+        features, gradient = run()
+        features = as_array(features).reshape(24)
+        x = clip.reshape(24)
+        kept = features != 0
+        np.testing.assert_allclose(features, np.where(kept, 2 * x, 0))
+        expected = np.sum(np.where(kept, 2 * (2 * x) * x * 2, 0))
+        np.testing.assert_allclose(as_array(gradient).item(), expected, 1e-5)
+        seen.append(kept)
+    # Other ones in every chunk, and in every step.
+    assert 0 < seen[0].sum() < 24
+    assert len({chunk.tobytes() for chunk in seen[0][:20].reshape(4, 5)}) > 1
+    if BACKEND != "jax":  # whose steps here hand no state on
+        assert (seen[0] != seen[1]).any()
+
+
+class PricedFrames(keras.layers.Layer):
+    """Hands on its input, which costs."""
+
+    def call(self, frames):
+        self.add_loss(keras.ops.mean(frames))
+        return frames
+
+
+@pytest.mark.parametrize(
+    ("layer", "what"),
+    [
+        (
+            keras.layers.BatchNormalization(name="norm"),
+            "changes its weight '.*norm/moving_mean'",
+        ),
+        (PricedFrames(), "adds a loss of its own"),
+    ],
+)
+def test_rematerialization_of_what_depends_on_more_is_an_error(
+    encoder, layer, what
+):
+    model = keras.Sequential([keras.Input(FRAME), layer, *encoder.layers])
+    layer = FrameEncoder(model, chunk_size=4, remat=True)
+    frames = random_frames(2, 5)
+    layer(frames)
+    message = rf"frame and its weights alone\. The encoder '.*' {what}"
+    with pytest.raises(ValueError, match=message):
+        layer(frames, training=True)
+
+
+def test_rematerialization_takes_batch_normalization_that_is_frozen(
+    encoder, step_of
+):
+    frozen = keras.layers.BatchNormalization(trainable=False)
+    model = keras.Sequential([keras.Input(FRAME), frozen, *encoder.layers])
+    frames = random_frames(2, 5)
+    found, expected = (
+        step_of(layer, frames, encoder.trainable_variables)
+        for layer in (
+            FrameEncoder(model, chunk_size=4, remat=True), FrameEncoder(model)
+        )
+    )  # fmt: skip
+    for value, e in zip(found, expected, strict=True):
+        np.testing.assert_allclose(
+            as_array(value), as_array(e), rtol=1e-4, atol=1e-4
+        )
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_training_with_rematerialization_is_training_without(policy, tmp_path):
+    """`fit`, many outputs, saved and loaded in the middle."""
+    rng = np.random.default_rng(1)
+    targets = rng.normal(size=(4, 5, 3, 4, 5))
+
+    def fitted(remat):
+        keras.utils.set_random_seed(0)
+        keras.config.set_dtype_policy(policy)
+        try:
+            frame = keras.Input(FRAME)
+            maps = keras.layers.Rescaling(1 / 255)(frame)
+            maps = keras.layers.Conv2D(
+                5, 3, padding="same", activation="tanh",
+                kernel_regularizer="l2",
+            )(maps)  # fmt: skip
+            maps = keras.layers.AveragePooling2D(2)(maps)
+            encoder = keras.Model(frame, {"maps": maps, "twice": 2 * maps})
+            frames = keras.Input((None, *FRAME), dtype="uint8")
+            encoded = FrameEncoder(encoder, 3, remat=remat)(frames)
+            sums = encoded["maps"] + encoded["twice"]
+            output = keras.layers.Activation("linear", dtype="float32")(sums)
+            model = keras.Model(frames, output)
+        finally:
+            keras.config.set_dtype_policy("float32")
+        model.compile("adam", "mse")
+        history = []
+        with recorded():
+            for part in range(2):
+                history += model.fit(
+                    random_frames(4, 5), targets, batch_size=2, epochs=2,
+                    shuffle=False, verbose=0,
+                ).history["loss"]  # fmt: skip
+                if part == 0:
+                    model.save(tmp_path / f"{remat}.keras")
+                    model = keras.saving.load_model(tmp_path / f"{remat}.keras")
+        return [history, *model.get_weights()]
+
+    close = 1e-4 if policy == "float32" else 2e-2
+    for found, expected in zip(fitted(True), fitted(False), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=close, atol=close)
+
+
+PEAK_OF_A_STEP = """
+import sys
+import keras
+import tensorflow as tf
+from layers import FrameEncoder
+
+frames = keras.Input((48, 48, 1))
+maps = frames
+for _ in range(8):
+    maps = keras.layers.Conv2D(16, 3, padding="same", activation="tanh")(maps)
+maps = keras.layers.GlobalAveragePooling2D(keepdims=True)(maps)
+encoder = keras.Model(frames, maps)
+layer = FrameEncoder(encoder, 8, remat=sys.argv[1] == "remat")
+
+@tf.function
+def step(clip):
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(layer(clip, training=True) ** 2)
+    return tape.gradient(loss, encoder.trainable_variables)
+
+def megabytes(name):
+    lines = open("/proc/self/status").read().splitlines()
+    return int(next(x for x in lines if x.startswith(name)).split()[1]) // 1024
+
+step(tf.zeros((1, 8, 48, 48, 1)))
+open("/proc/self/clear_refs", "w").write("5")
+before = megabytes("VmRSS:")
+step(tf.ones((1, 128, 48, 48, 1)))
+print(megabytes("VmHWM:") - before)
+"""
+
+
+@requires_tensorflow("memory of one process")
+@pytest.mark.skipif(
+    not Path("/proc/self/clear_refs").exists(), reason="Linux tells the peak"
+)
+def test_rematerialization_keeps_one_chunk_of_activations():
+    """Eight maps of 128 frames are 144 MiB, those of a chunk are 9."""
+    peaks = {
+        way: int(
+            subprocess.run(
+                [sys.executable, "-c", PEAK_OF_A_STEP, way],
+                capture_output=True,
+                check=True,
+                timeout=300,
+                text=True,
+                cwd=Path(__file__).parents[2],
+            ).stdout
+        )
+        for way in ("kept", "remat")
+    }
+    assert peaks["kept"] > 144
+    assert peaks["remat"] < 0.6 * peaks["kept"]
 
 
 def many_outputs(encoder):

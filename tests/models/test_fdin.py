@@ -362,6 +362,38 @@ def test_on_frames_it_answers_as_on_the_features_of_its_encoder(chunk_size):
     )
 
 
+def test_rematerialization_of_the_encoder_trains_the_same():
+    def trained(remat):
+        model = build_tiny(
+            inputs="frames", encoder=small_encoder(),
+            frame_shape=(12, 24, 3), chunk_size=4, remat=remat, dropout=0.0,
+        )  # fmt: skip
+        randomize(model)
+        # Steps as long as the gradient, so that its size is compared too.
+        model.compile(keras.optimizers.SGD(1e-4), "mse")
+        # Dark and light clips: the head normalises over clips that differ.
+        light = np.array([1, 2, 4, 8], "uint8")[:, None, None, None, None]
+        frames = make_frames(4, 7) // light
+        clips = {"frames": frames, "mask": np.ones((4, 7), bool)}
+        ages = {"age": np.arange(4.0)[:, None]}
+        with recorded():
+            losses = [model.train_on_batch(clips, ages) for _ in range(3)]
+        return losses, model.get_weights()
+
+    losses, weights = trained(remat=True)
+    expected_losses, expected_weights = trained(remat=False)
+    assert losses[2] < losses[0]
+    np.testing.assert_allclose(losses, expected_losses, rtol=1e-4)
+    for found, expected in zip(weights, expected_weights, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_rematerialization_of_features_is_an_error():
+    match = "there is no encoder. Received: remat=True"
+    with pytest.raises(ValueError, match=match):
+        build_tiny(remat=True)
+
+
 def test_without_an_encoder_frames_go_through_the_layout_of_vggface():
     model = build_tiny(inputs="frames", frame_shape=(48, 48, 3))
     encoder = model.get_layer("encoder").encoder

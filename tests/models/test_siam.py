@@ -505,6 +505,53 @@ def test_recurrent_layers_stay_bounded_over_long_clips():
     assert norms[-1] < 5 * norms[0]
 
 
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("spatial_attention", [None, "spatially_indexed"])
+def test_rematerialization_trains_the_same(policy, spatial_attention):
+    """Convolutions, response normalisation, attention and their L2 term."""
+
+    def trained(remat):
+        keras.config.set_dtype_policy(policy)
+        try:
+            model = build_tiny(
+                remat=remat, spatial_attention=spatial_attention, l2=1e-3
+            )
+        finally:
+            keras.config.set_dtype_policy("float32")
+        randomize(model)
+        # Steps as long as the gradient, so that its size is compared too.
+        model.compile(keras.optimizers.SGD(1e-3), "mse")
+        clips, ages = make_clips(4), {"age": np.arange(4.0)[:, None]}
+        with recorded():
+            losses = [model.train_on_batch(clips, ages) for _ in range(3)]
+        return losses, model.get_weights()
+
+    losses, weights = trained(remat=True)
+    expected_losses, expected_weights = trained(remat=False)
+    close = 1e-4 if policy == "float32" else 2e-2
+    assert losses[2] < losses[0]
+    np.testing.assert_allclose(losses, expected_losses, rtol=close)
+    for found, expected in zip(weights, expected_weights, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=close, atol=close)
+
+
+def test_rematerialization_with_dropout_trains():
+    """Other rows are dropped than without, in each chunk and step others."""
+    model = randomize(build_tiny(remat=True, cnn_dropout=0.5))
+    model.compile(keras.optimizers.SGD(1e-3), "mse")
+    clips, ages = make_clips(4), {"age": np.zeros((4, 1))}
+    with recorded():
+        losses = [model.train_on_batch(clips, ages) for _ in range(30)]
+    assert np.isfinite(losses).all()
+    assert np.mean(losses[-5:]) < np.mean(losses[:5])
+
+
+def test_rematerialization_with_a_spatial_penalty_is_an_error():
+    match = r"at a time. Received: spatial_penalty=0.1"
+    with pytest.raises(ValueError, match=match):
+        build_tiny(remat=True, spatial_penalty=0.1)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
