@@ -1,5 +1,8 @@
 """What several test files share: embedded clips, drawn and encoded once."""
 
+import os
+import sys
+
 import keras
 import pytest
 
@@ -21,6 +24,23 @@ def gradients_are_asked_for():
     """Nothing is noted down for gradients where a test does not say so."""
     with not_recorded():
         yield
+
+
+def pytest_configure():
+    """MLflow's store is that of each test, not one that the user has set."""
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID"):
+        os.environ.pop(name, None)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def mlflow_forgets():
+    """No file of tests meets the store or the experiment of one before."""
+    yield
+    if "mlflow" in sys.modules:
+        mlflow = sys.modules["mlflow"]
+        mlflow.set_tracking_uri(None)
+        mlflow.tracking.fluent._active_experiment_id = None
+    pytest_configure()
 
 
 @pytest.fixture(scope="session")

@@ -223,5 +223,5 @@ def test_what_is_no_export_is_refused(tmp_path):
         image_shape=(SIZE, SIZE, 3), filters=(2,) * 5, dense_units=(2, 2)
     )
     model.export(tmp_path / "7", verbose=False)
-    with pytest.raises(ValueError, match=r"with assets\.extra/card\.json\."):
+    with pytest.raises(ValueError, match=r"with assets\.extra/card\.json, a"):
         find_version(tmp_path)
