@@ -8,10 +8,11 @@
 Parts: `fdin` and `siam` (training steps and inference), `encoder` (VGG-Face,
 frames per second), `faces` (decoding, detection, following, alignment),
 `video` (from an .mp4 to an explained answer, and its memory), `input` (cached
-features beside the training step that they feed) and `lrp` (relevance beside
-the forward pass). What is compared runs in turns in one process; the networks
-in PyTorch (extra `bench`) have the weights of ours. On a machine that others
-use too, --patience lets every round wait for a quiet moment.
+features beside the training step that they feed), `lrp` (relevance beside the
+forward pass) and `memory` (of training steps). What is compared runs in turns
+in one process; the networks in PyTorch (extra `bench`) have the weights of
+ours. On a machine that others use too, --patience lets every round wait for a
+quiet moment.
 
 `python -m recipes.benchmark_gpu` times the networks on the JAX and PyTorch
 backends of Keras, and on their GPUs.
@@ -34,6 +35,7 @@ from recipes.benchmark_input import time_input
 from recipes.benchmark_machine import load_average
 from recipes.benchmark_machine import machine_facts
 from recipes.benchmark_machine import multiplication_rates
+from recipes.benchmark_memory import time_memory
 from recipes.benchmark_networks import time_encoder
 from recipes.benchmark_networks import time_fdin
 from recipes.benchmark_networks import time_lrp
@@ -59,6 +61,7 @@ PARTS = {
     "video": time_video,
     "input": time_input,
     "lrp": time_lrp,
+    "memory": time_memory,
 }
 PRECISIONS = ("float32", "mixed_bfloat16")
 #: The sizes of the papers.
@@ -71,9 +74,10 @@ class Config:
     """What is timed, and how large.
 
     Attributes:
-        parts: Which of `fdin siam encoder faces video input lrp`.
+        parts: Which of `fdin siam encoder faces video input lrp memory`.
         precisions: `float32`, `mixed_bfloat16` or both; the last one is that
-            of the encoder and of the way from video to answer.
+            of the encoder and of the way from video to answer, the first one
+            that of `memory`.
         repeats: Rounds of every comparison.
         compiled: Try `torch.compile` as well; it takes minutes.
         patience: Seconds that a round may wait for other processes to end.

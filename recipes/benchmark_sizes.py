@@ -119,8 +119,8 @@ class SiamSize:
     dense_units: int = 4096
     rnn_units: int = 256
 
-    def build(self, target="age"):
-        """The network, untrained."""
+    def build(self, target="age", **settings):
+        """The network, untrained; `settings` are those of `build_siam`."""
         return build_siam(
             target,
             self.frame_shape,
@@ -130,6 +130,7 @@ class SiamSize:
             kernel_sizes=self.kernel_sizes,
             strides=self.strides,
             dense_units=self.dense_units,
+            **settings,
         )
 
     def batch(self):
