@@ -33,6 +33,7 @@ from fdin_tf.faces import FaceWarp
 from fdin_tf.faces import aligned_chunks
 from fdin_tf.faces import mesh_landmarks
 from fdin_tf.faces import track_face
+from fdin_tf.plain_text import one_line
 from fdin_tf.progress import console
 from fdin_tf.serving.card_text import is_drawn
 from fdin_tf.serving.client import ENCODINGS
@@ -103,10 +104,10 @@ def run(config):
                 row = _row(answer, card["target"])
             except (ValueError, FileNotFoundError) as error:
                 failures.append(str(error))
-                console.print(f"Left out: {error}", soft_wrap=True)
+                console.print(f"Left out: {one_line(error)}", soft_wrap=True)
             else:
                 answers.append({"video": str(video), **answer})
-                print(f"{video}: {describe(row)}")
+                print(one_line(f"{video}: {describe(row)}"))
     if failures and not answers:
         raise ValueError(failures[0])
     if is_drawn(card):

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
+from fdin_tf.plain_text import one_line
 from fdin_tf.serving.signatures import DEFAULT
 from fdin_tf.serving.signatures import FROM_JPEG
 
@@ -213,7 +214,7 @@ class GrpcClient:
             reply = self._stub.Predict(request, timeout=self.timeout)
         except self._error as error:
             where = f"{self.address}: {self.model}"
-            why = _one_line(error.details())
+            why = one_line(error.details())
             if error.code() in self._refused:
                 raise ValueError(f"{where} refused: {why}") from error
             raise ConnectionError(f"{where}: no answer: {why}") from error
@@ -237,8 +238,4 @@ def _reason(error):
     text = error.read().decode(errors="replace")
     with contextlib.suppress(ValueError, KeyError, TypeError):
         text = json.loads(text)["error"]
-    return _one_line(text or error.reason)
-
-
-def _one_line(text):
-    return " ".join(str(text).split())
+    return one_line(text or error.reason)

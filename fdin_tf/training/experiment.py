@@ -242,15 +242,16 @@ def _exported(run_dir, config):
 
 def _register(tracker, config, run_dir):
     """Registers the exported model, once under a name; says as what."""
-    finished = read_json(run_dir / "finished.json")
-    known = finished.setdefault("registered", {})
-    if config.register not in known:
-        with tracker.run(config.name):
-            uri = tracker.log_server_model(
-                finished["exported"], f"{config.name}_server"
-            )
-            known[config.register] = str(register(uri, config.register))
-        write_json(run_dir / "finished.json", finished)
+    with hold(run_dir):
+        finished = read_json(run_dir / "finished.json")
+        known = finished.setdefault("registered", {})
+        if config.register not in known:
+            with tracker.run(config.name):
+                uri = tracker.log_server_model(
+                    finished["exported"], f"{config.name}_server"
+                )
+                known[config.register] = str(register(uri, config.register))
+            write_json(run_dir / "finished.json", finished)
     return known[config.register]
 
 
