@@ -16,7 +16,7 @@ from recipes.benchmark_report import Table
 from recipes.benchmark_report import in_words
 
 #: Frames that are encoded at once where activations are computed anew.
-_CHUNK = 16
+_CHUNK = 32
 #: The first step compiles, the second has all memory; the last is timed.
 _STEPS = 3
 
