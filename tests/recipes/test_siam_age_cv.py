@@ -229,6 +229,12 @@ def test_clips_shorter_than_the_smoother_are_refused(
     assert "_1.mp4: 6 of 6 frames show a usable face, 8 needed" in line
 
 
+def test_what_sees_some_frames_has_no_mean_over_all(siam_age_cv, fails):
+    line = fails(siam_age_cv, "smoke", "--remat", "--spatial-penalty", "0.1")
+    assert line.endswith("`remat` sees some at a time. Received: "
+                         "spatial_penalty=0.1")  # fmt: skip
+
+
 def test_an_unknown_selection_is_one_line_and_code_2(siam_age_cv, fails):
     line = fails(siam_age_cv, "smoke", "--database", "disgust")
     assert "Expected clips whose `database` is one of 'S" in line
