@@ -425,9 +425,10 @@ def test_learns_a_planted_relation_of_two_regions():
         head_units=(16,),
         dropout=0.0,
     )
-    model.compile(keras.optimizers.Adam(1e-2), "mse", jit_compile=False)
+    # Slow enough for the moving statistics of the head to follow.
+    model.compile(keras.optimizers.Adam(3e-3), "mse")
     with recorded():
-        model.fit(clips, {"age": age}, batch_size=32, epochs=25, verbose=0)
+        model.fit(clips, {"age": age}, batch_size=32, epochs=30, verbose=0)
     error = np.mean((model.predict(clips, verbose=0)["age"] - age) ** 2)
     assert error < 0.25 * np.var(age)
 
